@@ -1,0 +1,1 @@
+"""Networks: one registry of ours and every torchvision classifier."""

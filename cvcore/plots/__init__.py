@@ -1,0 +1,1 @@
+"""Results to plotly figures; no Streamlit here."""

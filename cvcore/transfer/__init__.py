@@ -1,0 +1,1 @@
+"""Ways to reuse a trained network on other data."""

@@ -1,0 +1,1 @@
+"""The only code in cvcore that imports streamlit."""
