@@ -1,0 +1,140 @@
+"""A run as a value: frozen, validated configs with one canonical JSON form and one fingerprint.
+
+Imports neither torch nor the data: whether names exist and whether a network fits an image is asked in
+`cvcore.training.check`, which knows both.
+"""
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from cvcore.errors import ConfigError
+
+SCHEMA_VERSION = 1
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+RunId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*-[0-9a-f]{12}$")]
+PositiveRate = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataConfig(_Frozen):
+    """Which images, which of them, and how a network receives them."""
+
+    name: Name = Field(description="data set, by its name in the catalog")
+    fingerprint: str = Field("", description="sha256 of the decoded images; filled in when the config meets the data")
+    val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the training images held out for validation")
+    split_seed: int = Field(0, ge=0, lt=2**31, description="seed that chooses the held-out and the few images")
+    per_class: int = Field(0, ge=0, description="train on so many images of each class; 0 = all")
+    normalize: Literal["dataset", "half", "none"] = Field(
+        "dataset",
+        description="dataset: mean 0 and std 1 over the training images · half: -1..1 · none: 0..1",
+    )
+
+
+class ModelConfig(_Frozen):
+    """Which network."""
+
+    name: Name = Field(description="network, by its name in the zoo")
+
+
+class TrainConfig(_Frozen):
+    """How the network is trained."""
+
+    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="rule that turns gradients into steps")
+    lr: PositiveRate = Field(0.002, description="learning rate at the start")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that sgd keeps")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="pull of the weights towards zero")
+    schedule: Literal["constant", "step", "cosine"] = Field(
+        "constant", description="how the learning rate falls · step: times gamma every step_size epochs · cosine: to 0"
+    )
+    step_size: int = Field(0, ge=0, le=100_000, description="epochs between two drops of the step schedule")
+    gamma: float = Field(0.1, gt=0, le=1, description="factor of one drop of the step schedule")
+    batch_size: int = Field(32, ge=1, le=65_536, description="images for one optimizer step")
+    epochs: int = Field(10, ge=1, le=100_000, description="passes over the training images")
+    seed: int = Field(0, ge=0, lt=2**31, description="decides first weights, order of images and dropout")
+    selection: Literal["validation", "test", "last"] = Field(
+        "validation",
+        description="what chooses the best epoch · test: the test set, as the tutorials do: nothing is held out, and the "
+        "reported accuracy is optimistic · last: the last epoch is kept",
+    )
+
+    @model_validator(mode="after")
+    def _values_fit_together(self) -> "TrainConfig":
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(f"momentum: given {self.momentum} with {self.optimizer}, only sgd takes it; use sgd or 0")
+        if self.schedule == "step" and self.step_size == 0:
+            raise ValueError("step_size: given 0, the step schedule needs epochs between two drops, 1 or more")
+        if self.schedule != "step" and (self.step_size or self.gamma != 0.1):
+            raise ValueError(f"step_size and gamma belong to the step schedule; the schedule is {self.schedule!r}")
+        return self
+
+
+class TransferConfig(_Frozen):
+    """Start from the best weights of an earlier run, with a new head. (From scratch is a run without this.)"""
+
+    source: RunId
+    strategy: Literal["frozen", "finetune"]
+
+
+class RunConfig(_Frozen):
+    """Everything that decides what a run computes; machine and speed are not in it."""
+
+    data: DataConfig
+    model: ModelConfig
+    train: TrainConfig = TrainConfig()
+    transfer: TransferConfig | None = None
+
+    def canonical(self) -> str:
+        """The one JSON text of this config: all fields, sorted keys, no spaces."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def fingerprint(self) -> str:
+        """sha256 (hex) of the schema version and every value that is not the default.
+
+        Defaults are left out so that a field added later does not rename the runs of today. Whoever changes the
+        value of a default raises SCHEMA_VERSION, since old runs would otherwise answer for new ones.
+        """
+        told = {"schema": SCHEMA_VERSION, **self.model_dump(mode="json", exclude_defaults=True)}
+        return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def with_data(self, fingerprint: str) -> "RunConfig":
+        """This config bound to the images of that fingerprint."""
+        return self.model_copy(update={"data": self.data.model_copy(update={"fingerprint": fingerprint})})
+
+    def run_id(self) -> str:
+        """Name of the run's folder: data, network and 12 digits of the fingerprint; the same config, the same name."""
+        slug = f"{self.data.name}-{self.model.name}".lower().replace(":", "-").replace("_", "-")
+        return f"{slug}-{self.fingerprint()[:12]}"
+
+
+def parse_config(values: dict[str, Any]) -> RunConfig:
+    """The RunConfig that `values` (nested dicts, as in JSON) describe.
+
+    Raises ConfigError with one line that quotes the first bad value and says what is allowed.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_one_line(error)) from error
+
+
+def _one_line(error: ValidationError) -> str:
+    """The first problem of a pydantic error as `field: given X, what is allowed`."""
+    first = error.errors(include_url=False)[0]
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "value_error":
+        return message
+    field = ".".join(str(part) for part in first["loc"][-1:])
+    if first["type"] == "extra_forbidden":
+        return f"unknown setting {field!r}: see RunConfig for the known ones"
+    if first["type"] == "missing":
+        return f"{field}: missing, a run needs it"
+    return f"{field}: given {first['input']!r}, {message[0].lower()}{message[1:].replace('Input should', 'should')}".replace(
+        "input should", "it should"
+    )

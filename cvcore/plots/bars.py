@@ -1,0 +1,71 @@
+"""Bars: images per class, parameters per layer, accuracy per strategy."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from cvcore.plots.style import ACCENT, CATEGORIES, styled
+
+
+def class_counts(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
+    """Images of each class, training and test split stacked."""
+    figure = go.Figure()
+    for name, counts, colour in (("train", train, CATEGORIES[0]), ("test", test, CATEGORIES[4])):
+        figure.add_bar(
+            x=list(classes),
+            y=counts,
+            name=name,
+            marker_color=colour,
+            hovertemplate=f"%{{x}}, {name}: %{{y:,}} images<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0.25)
+    figure.update_xaxes(type="category")
+    return styled(figure, x="class", y="images", height=300)
+
+
+def layer_costs(
+    names: Sequence[str],
+    params: Sequence[int],
+    mult_adds: Sequence[int],
+    *,
+    total_params: int,
+    total_mult_adds: int,
+) -> go.Figure:
+    """Share of the network's parameters and of its mult-adds that each layer holds, in percent, in running order."""
+    figure = go.Figure()
+    for label, values, total, colour in (
+        ("parameters", params, total_params, CATEGORIES[0]),
+        ("mult-adds", mult_adds, total_mult_adds, CATEGORIES[1]),
+    ):
+        figure.add_bar(
+            x=[100 * value / max(total, 1) for value in values],
+            y=list(names),
+            orientation="h",
+            name=label,
+            marker_color=colour,
+            customdata=list(values),
+            hovertemplate=f"%{{y}}: %{{customdata:,}} {label}, %{{x:.1f}} %<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.3)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return styled(figure, x="share of the total (%)", y="", height=max(260, 60 + 34 * len(names)))
+
+
+def accuracies(labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> go.Figure:
+    """One bar of test accuracy (given 0..1, shown in percent) for each label."""
+    figure = go.Figure(
+        go.Bar(
+            x=[100 * value for value in values],
+            y=list(labels),
+            orientation="h",
+            marker_color=list(colours) or ACCENT,
+            text=[f"{value:.1%}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1f} %<extra></extra>",
+        )
+    )
+    figure = styled(figure, x="test accuracy (%)", y="", height=80 + 46 * len(labels), legend=False)
+    figure.update_xaxes(range=[0, 108], tickvals=[0, 20, 40, 60, 80, 100])
+    figure.update_yaxes(autorange="reversed")
+    return figure

@@ -1,0 +1,56 @@
+"""Mini-batches straight from the tensor store: no workers, no copies but the batch itself."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from cvcore.data.dataset import Split
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Mini-batches of the images `indices` of `split`: (float [B, C, H, W] normalised, int64 [B]) on `device`.
+
+    With a `generator` the order is drawn anew from it in every epoch; without, it is that of `indices`.
+    """
+
+    split: Split
+    indices: np.ndarray
+    batch_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    device: torch.device
+    generator: torch.Generator | None = None
+
+    @property
+    def images(self) -> int:
+        """How many images an epoch has."""
+        return len(self.indices)
+
+    def __len__(self) -> int:
+        return len(self._bounds()) - 1
+
+    def _bounds(self) -> list[int]:
+        """Where batches begin and end. A single image left over joins the batch before: BatchNorm cannot train on one."""
+        bounds = [*range(0, self.images, self.batch_size), self.images]
+        if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
+            del bounds[-2]
+        return bounds
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        order = self.indices
+        if self.generator is not None:
+            order = order[torch.randperm(self.images, generator=self.generator).numpy()]
+        # x / 255, less mean, over std, as one multiplication and one addition
+        scale = torch.tensor([1 / (255 * std) for std in self.std], device=self.device).view(-1, 1, 1)
+        shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=self.device).view(
+            -1, 1, 1
+        )
+        bounds = self._bounds()
+        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+            chosen = order[start:end]
+            images = torch.from_numpy(self.split.images[chosen]).to(self.device)
+            labels = torch.from_numpy(self.split.labels[chosen]).to(self.device)
+            yield images.float().mul_(scale).add_(shift), labels

@@ -1,0 +1,43 @@
+"""Asks everything that can be asked before training starts, so that nothing fails half-way for a reason known before."""
+
+from cvcore.config import RunConfig
+from cvcore.data import catalog
+from cvcore.data.dataset import Dataset
+from cvcore.data.split import training_indices
+from cvcore.errors import ConfigError, RunError
+from cvcore.models import zoo
+from cvcore.training.runs import RunStore
+
+
+def checked(config: RunConfig, store: RunStore) -> RunConfig:
+    """`config` with the fingerprint of its data filled in, once all of it is known to fit together.
+
+    Raises DataError, ModelError, ConfigError or RunError with one line that says what does not fit. Imports torch.
+    """
+    dataset = catalog.open_dataset(config.data.name)
+    spec = zoo.find(config.model.name)
+    _check_batch(config, dataset)
+    if config.transfer:
+        _check_source(config, store)
+    zoo.check_fit(spec.name, dataset.image_shape, len(dataset.classes))
+    return config.with_data(dataset.fingerprint)
+
+
+def _check_batch(config: RunConfig, dataset: Dataset) -> None:
+    hold_out = config.train.selection != "test"
+    train, _ = training_indices(dataset.train.labels, config.data, hold_out=hold_out)
+    if config.train.batch_size > len(train):
+        raise ConfigError(
+            f"batch_size: given {config.train.batch_size}, but {config.data.name} has {len(train)} images to train on; "
+            f"choose 1 to {len(train)}"
+        )
+
+
+def _check_source(config: RunConfig, store: RunStore) -> None:
+    source = store.find(config.transfer.source)
+    if source.status != "done":
+        raise RunError(f"{source.run_id} is {source.status}: only a finished run can be transferred from")
+    if source.config.model.name != config.model.name:
+        raise ConfigError(
+            f"model: given {config.model.name!r}, but {source.run_id} trained {source.config.model.name!r}; choose that"
+        )

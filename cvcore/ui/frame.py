@@ -1,0 +1,59 @@
+"""What every page has in common: the browser tab, the sidebar, the title, and how errors are shown."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from cvcore.errors import CvcoreError
+
+log = logging.getLogger(__name__)
+
+HOME = "streamlit_app.py"
+PAGES = {
+    HOME: ("Home", ":material/home:"),
+    "pages/1_Datasets.py": ("Datasets", ":material/photo_library:"),
+    "pages/2_Architectures.py": ("Architectures", ":material/schema:"),
+    "pages/3_Training.py": ("Training", ":material/show_chart:"),
+    "pages/4_Transfer_Learning.py": ("Transfer learning", ":material/move_up:"),
+}
+DATASETS, ARCHITECTURES, TRAINING, TRANSFER = list(PAGES)[1:]
+
+
+def frame(title: str, purpose: str, *, tab: str = "") -> None:
+    """Begin a page: must be its first call."""
+    st.set_page_config(page_title=f"{tab or title} · cvcore", page_icon=":material/grid_view:", layout="wide")
+    with st.sidebar:
+        st.markdown("**cvcore** · image classifier workbench")
+        for page, (label, icon) in PAGES.items():
+            st.page_link(page, label=label, icon=icon, width="stretch")
+    st.title(title, anchor=False)
+    st.markdown(purpose)
+
+
+def link(page: str, label: str, **query: str) -> None:
+    """A link to another page of the app, with its icon."""
+    st.page_link(page, label=label, icon=PAGES[page][1], query_params=query or None)
+
+
+def is_dark() -> bool:
+    """Whether the visitor sees the dark theme."""
+    return st.context.theme.type == "dark"
+
+
+@contextmanager
+def errors_as_lines() -> Iterator[None]:
+    """Show what a user can mend as one line, and what nobody foresaw as a plain sentence; never a traceback."""
+    try:
+        yield
+    except CvcoreError as error:
+        st.error(_escaped(str(error)), icon=":material/error:")
+    except Exception:
+        log.exception("a page failed")
+        st.error("Something went wrong that should not have. The server's log has the details; your runs are safe.")
+
+
+def _escaped(text: str) -> str:
+    """`text` without meaning to Markdown: names such as `__init__` or `*` stay as they are."""
+    return "".join(f"\\{character}" if character in r"\`*_{}[]<>#$~|:" else character for character in text)

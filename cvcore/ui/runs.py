@@ -1,0 +1,192 @@
+"""Runs on pages: the table, the live curves, progress and what can be done with a run."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from cvcore.config import RunConfig
+from cvcore.errors import RunError
+from cvcore.plots import curves
+from cvcore.plots.style import CATEGORIES, colour_of
+from cvcore.training.queue import Queue
+from cvcore.training.runs import Run, RunStore, default_store
+from cvcore.training.worker import ensure_worker, is_alive
+from cvcore.ui.numbers import duration, short
+from cvcore.ui.preload import start_loading_torch, wait_for_torch
+
+ACTIVE = ("queued", "running")
+TICK = 0.5  # seconds between two looks at runs that train
+PLOT = {"displayModeBar": False}
+
+
+def store() -> RunStore:
+    """Where this app's runs live."""
+    return default_store()
+
+
+def label(run: Run) -> str:
+    """A run in a few words; the last four characters tell twins apart."""
+    config = run.config
+    start = f" ({config.transfer.strategy})" if config.transfer else ""
+    few = f", {config.data.per_class} a class" if config.data.per_class else ""
+    return (
+        f"{config.model.name}{start} · {config.data.name}{few} · {config.train.optimizer} {config.train.lr:g}"
+        f" · {run.run_id[-4:]}"
+    )
+
+
+def colour(run_id: str) -> str:
+    """The run's colour, kept on all pages as long as the visitor stays."""
+    given = st.session_state.setdefault("run_colours", {})
+    if run_id not in given:
+        given[run_id] = len(given)
+    return colour_of(given[run_id] % len(CATEGORIES))
+
+
+def submit(config: RunConfig, *, fresh: bool = False) -> tuple[Run, bool]:
+    """Queue a run, or find the one that was trained so before: (run, cached).
+
+    The worker is started first, so that its torch loads while ours is still checking whether the run can work.
+    """
+    start_loading_torch()
+    ensure_worker(store())
+    wait_for_torch()
+    from cvcore.training.check import checked
+
+    return Queue(store()).submit(checked(config, store()), fresh=fresh)
+
+
+def run_table(runs: Sequence[Run], key: str = "run-table") -> None:
+    """A sortable table of runs; an empty one says what to do."""
+    if not runs:
+        st.info("No runs yet. Choose data and network above, and press Train.", icon=":material/show_chart:")
+        return
+    st.dataframe(
+        pd.DataFrame([_row(run) for run in runs]),
+        key=key,
+        hide_index=True,
+        height="auto",
+        column_config={
+            "status": st.column_config.TextColumn("Status", width="small"),
+            "network": st.column_config.TextColumn("Network"),
+            "data": st.column_config.TextColumn("Data"),
+            "optimizer": st.column_config.TextColumn("Optimizer", width="small"),
+            "lr": st.column_config.NumberColumn("Learning rate", format="%g", width="small"),
+            "batch": st.column_config.NumberColumn("Batch", width="small"),
+            "epochs": st.column_config.TextColumn("Epochs", width="small"),
+            "val": st.column_config.NumberColumn(
+                "Val. accuracy (%)", format="%.1f", help="Best epoch, held-out images"
+            ),
+            "test": st.column_config.NumberColumn(
+                "Test accuracy (%)", format="%.1f", help="Looked at once, at the end"
+            ),
+            "params": st.column_config.NumberColumn("Parameters", format="localized"),
+            "seconds": st.column_config.NumberColumn("Training (s)", format="%.1f"),
+            "trained": st.column_config.TextColumn("Trained"),
+            "run": st.column_config.TextColumn("Run"),
+        },
+    )
+
+
+def _row(run: Run) -> dict:
+    config, end = run.config, run.end
+    percent = {part: 100 * end[part][field] for part, field in (("best", "val_acc"), ("test", "acc")) if part in end}
+    return {
+        "status": f"{run.status} (shipped)" if run.shipped else run.status,
+        "network": config.model.name + (f" · {config.transfer.strategy}" if config.transfer else ""),
+        "data": config.data.name + (f" · {config.data.per_class} a class" if config.data.per_class else ""),
+        "optimizer": config.train.optimizer,
+        "lr": config.train.lr,
+        "batch": config.train.batch_size,
+        "epochs": f"{len(run.history)} / {config.train.epochs}",
+        "val": percent.get("best"),
+        "test": percent.get("test"),
+        "params": run.size.get("params"),
+        "seconds": sum(epoch.seconds for epoch in run.history) if run.history else None,
+        "trained": run.date,
+        "run": run.run_id,
+    }
+
+
+def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> None:
+    """Loss and accuracy of runs side by side, with progress and buttons; looks again by itself while any of them trains.
+
+    `names` gives other labels than `label(run)`. When the last run ends, the whole page is run again.
+    """
+    active = any(run.status in ACTIVE for run in _present(run_ids))
+    st.fragment(_live_curves, run_every=TICK if active else None)(tuple(run_ids), names or {}, active)
+
+
+def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], was_active: bool) -> None:
+    runs = _present(run_ids)
+    for run in runs:
+        _state_line(run, names.get(run.run_id) or label(run))
+    drawn = [
+        curves.Curve(
+            names.get(run.run_id) or label(run), run.history, colour(run.run_id), run.end.get("best", {}).get("epoch")
+        )
+        for run in runs
+    ]
+    left, right = st.columns(2, gap="medium")
+    left.plotly_chart(curves.loss_curves(drawn), key="loss", config=PLOT, alt="Loss against epochs")
+    right.plotly_chart(curves.accuracy_curves(drawn), key="accuracy", config=PLOT, alt="Accuracy against epochs")
+    if was_active and not any(run.status in ACTIVE for run in runs):
+        st.rerun()
+
+
+def _present(run_ids: Sequence[str]) -> list[Run]:
+    """The runs of those ids that are still there."""
+    return [run for run in map(store().get, run_ids) if run]
+
+
+def _state_line(run: Run, name: str) -> None:
+    """Progress and Cancel while a run goes on; what to do when it ended early; nothing when it is done."""
+    if run.status == "done":
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if run.status in ACTIVE:
+            share, text = _progress(run)
+            st.progress(share, text=f"**{name}** · {text}")
+            st.button(
+                "Cancel", key=f"cancel-{run.run_id}", on_click=_cancel, args=(run.run_id,), icon=":material/stop:"
+            )
+            return
+        st.warning(f"**{name}** {_ending(run)}", icon=":material/info:")
+        text = "Train again" if run.status == "failed" else "Resume"
+        if st.button(text, key=f"resume-{run.run_id}", icon=":material/play_arrow:"):
+            submit(run.config)
+            st.rerun()
+
+
+def _progress(run: Run) -> tuple[float, str]:
+    """(share done 0..1, text) of a run that is queued or running."""
+    if run.status == "queued":
+        ensure_worker(store())
+        ahead = Queue(store()).waiting()
+        before = ahead.index(run.run_id) if run.run_id in ahead else 0
+        if before:
+            return 0.0, f"queued, {before} before it"
+        return 0.0, "waiting for its turn" if is_alive(store()) else "starting the trainer, a few seconds"
+    epochs, told = run.config.train.epochs, run.progress
+    done = len(run.history)
+    if told.get("epoch") != done + 1:
+        return done / epochs, f"epoch {min(done + 1, epochs)} of {epochs}"
+    share = (done + told["batch"] / told["batches"]) / epochs
+    return share, (
+        f"epoch {told['epoch']} of {epochs} · batch {told['batch']:,} of {told['batches']:,}"
+        f" · {short(told['images_per_s'])} images/s · about {duration(told['eta'])} left"
+    )
+
+
+def _ending(run: Run) -> str:
+    if run.status == "failed":
+        return f"failed: {run.end.get('error', 'no reason was written')}"
+    return f"was {run.status} after {len(run.history)} of {run.config.train.epochs} epochs. It goes on exactly where it stopped."
+
+
+def _cancel(run_id: str) -> None:
+    try:
+        Queue(store()).cancel(run_id)
+    except RunError:
+        pass  # it ended between the last look and the click, which is what was wanted

@@ -1,0 +1,141 @@
+"""Training: choose data, network and how to train; watch; compare."""
+
+import streamlit as st
+
+from cvcore.config import RunConfig, TrainConfig, parse_config
+from cvcore.data import catalog
+from cvcore.models import zoo
+from cvcore.ui.frame import errors_as_lines, frame
+from cvcore.ui.preload import start_loading_torch
+from cvcore.ui.runs import label, live_curves, run_table, store, submit
+
+DEFAULT = TrainConfig()
+
+
+def main() -> None:
+    frame("Training", "Choose data and a network, train, and watch how loss and accuracy change with every epoch.")
+    start_loading_torch()
+    with errors_as_lines():
+        values = form()
+        fresh = st.session_state.pop("train_again", False)
+        if train_button() or fresh:
+            train(parse_config(values), fresh=fresh)
+    with errors_as_lines():
+        cached_note()
+        show_runs()
+
+
+def help_of(field: str) -> str:
+    """The tooltip of a training setting: what the config itself says of it."""
+    text = TrainConfig.model_fields[field].description
+    return text[0].upper() + text[1:] + "."
+
+
+def form() -> dict:
+    """The chosen settings as a run's config has them."""
+    one, two, three, four, five = st.columns([2, 2, 1.3, 1.2, 1.2])
+    data = one.selectbox("Data set", catalog.names(), key="data", bind="query-params", help="See the Datasets page.")
+    model = two.selectbox(
+        "Network",
+        [spec.name for spec in zoo.own_models()],
+        index=5,
+        accept_new_options=True,
+        key="model",
+        bind="query-params",
+        help="One of ours, or type the name of any torchvision classifier, such as resnet18.",
+    )
+    optimizer = three.selectbox("Optimizer", ["adam", "adamw", "sgd"], **kept("optimizer"))
+    lr = four.number_input("Learning rate", value=DEFAULT.lr, format="%.4g", step=0.001, **kept("lr"))
+    epochs = five.number_input("Epochs", value=DEFAULT.epochs, step=1, **kept("epochs"))
+    train = {"optimizer": optimizer, "lr": lr, "epochs": epochs}
+    with st.expander("More options"):
+        more_options(train)
+    return {"data": {"name": data}, "model": {"name": model or "none"}, "train": train}
+
+
+def more_options(train: dict) -> None:
+    """Adds the settings that usually stay as they are to `train`; only those that the chosen ones use."""
+    one, two, three, four = st.columns(4)
+    train["batch_size"] = one.number_input("Batch size", value=DEFAULT.batch_size, step=1, **kept("batch_size"))
+    train["seed"] = two.number_input("Seed", value=DEFAULT.seed, step=1, **kept("seed"))
+    train["weight_decay"] = three.number_input(
+        "Weight decay", value=0.0, step=1e-4, format="%.4g", **kept("weight_decay")
+    )
+    train["selection"] = four.selectbox("Best epoch chosen by", ["validation", "test", "last"], **kept("selection"))
+    train["schedule"] = one.selectbox("Schedule", ["constant", "step", "cosine"], **kept("schedule"))
+    if train["schedule"] == "step":
+        train["step_size"] = two.number_input("Drop every (epochs)", value=5, step=1, **kept("step_size"))
+        train["gamma"] = three.number_input("Drop factor", value=DEFAULT.gamma, format="%.3g", **kept("gamma"))
+    if train["optimizer"] == "sgd":
+        train["momentum"] = four.number_input("Momentum", value=0.9, step=0.05, **kept("momentum"))
+    if train["selection"] == "test":
+        st.warning(
+            "Choosing the best epoch on the test set makes the reported accuracy optimistic.", icon=":material/info:"
+        )
+
+
+def kept(field: str) -> dict:
+    """Arguments of the widget for a training setting: its tooltip, and a value that outlives a change of page."""
+    return {"key": f"train-{field}", "help": help_of(field), "persist_state": "session"}
+
+
+def train_button() -> bool:
+    return st.button("Train", type="primary", icon=":material/play_arrow:")
+
+
+def train(config: RunConfig, *, fresh: bool) -> None:
+    """Queue the run, show it first, and remember whether it was there already."""
+    run, cached = submit(config, fresh=fresh)
+    shown = [each for each in st.session_state.get("runs", []) if each != run.run_id]
+    st.session_state["runs"] = [run.run_id, *shown][:6] if st.session_state.get("overlay") else [run.run_id]
+    st.session_state["cached"] = run.run_id if cached else None
+
+
+def cached_note() -> None:
+    """Say that a run was answered from the cache, and offer to train it all the same."""
+    run = store().get(st.session_state.get("cached") or "none")
+    if run and run.status == "done":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            shipped = "It came with the app. " if run.shipped else ""
+            st.info(
+                f"Cached: these settings were trained on {run.date}. {shipped}Nothing was computed again.",
+                icon=":material/history:",
+            )
+            st.button(
+                "Train again", on_click=lambda: st.session_state.update(train_again=True), icon=":material/refresh:"
+            )
+
+
+def show_runs() -> None:
+    """Curves of the chosen runs, then the list of all."""
+    runs = store().list()
+    if not runs:
+        run_table(runs)
+        return
+    labels = {run.run_id: label(run) for run in runs}
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    right.toggle(
+        "Overlay", key="overlay", persist_state="session", help="Keep earlier runs in the plots when a new one starts."
+    )
+    if "runs" in st.session_state:  # a run that was deleted meanwhile would be refused
+        st.session_state["runs"] = [each for each in st.session_state["runs"] if each in labels]
+    shown = left.multiselect(
+        "Runs in the plots",
+        list(labels),
+        default=[runs[0].run_id],
+        format_func=labels.get,
+        key="runs",
+        bind="query-params",
+        max_selections=8,
+        placeholder="choose one or several runs",
+    )
+    if shown:
+        live_curves(shown)
+        st.caption(
+            "Full lines: validation images. Dotted: training images. A ring marks the epoch whose weights were kept."
+        )
+    st.subheader("All runs", anchor=False)
+    run_table(runs)
+
+
+main()

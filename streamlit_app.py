@@ -1,0 +1,37 @@
+"""Home: what this is, a way to learn with it, and the newest runs."""
+
+import streamlit as st
+
+from cvcore.ui.frame import ARCHITECTURES, DATASETS, TRAINING, TRANSFER, errors_as_lines, frame, link
+from cvcore.ui.runs import run_table, store
+
+STEPS = (
+    ("See the data", "Look at 1,797 digits that people wrote, and at how many there are of each.", DATASETS, "Browse digits", {"data": "digits"}),
+    ("Take a network apart", "Read LeNet-5 layer by layer: what goes in, what comes out, where its 61,706 parameters sit.", ARCHITECTURES, "Open LeNet-5", {"model": "lenet5"}),
+    ("Train it", "Ten epochs take seconds. Watch loss and accuracy, then change one thing and compare.", TRAINING, "Train LeNet-5", {"data": "digits", "model": "lenet5"}),
+    ("Reuse what it learnt", "A network that reads print learns handwriting from two examples of each digit.", TRANSFER, "Transfer to digits", {}),
+)  # fmt: skip
+
+
+def main() -> None:
+    frame(
+        "A workbench for image classifiers",
+        "Browse images, take networks apart, train them and reuse them, here or from the command line. "
+        "Every number can be checked, and every run can be repeated. "
+        "It works without a network connection: data and three trained runs are on board.",
+        tab="Home",
+    )
+    st.subheader("A way to learn", anchor=False)
+    columns = st.columns(len(STEPS), gap="medium")
+    for number, (column, (title, text, page, label, query)) in enumerate(zip(columns, STEPS, strict=True), start=1):
+        with column:
+            st.markdown(f"**{number}. {title}**")
+            st.markdown(text)
+            link(page, label, **query)
+    st.subheader("Newest runs", anchor=False)
+    with errors_as_lines():
+        run_table(store().list()[:8])
+        link(TRAINING, "All runs and their curves")
+
+
+main()

@@ -1,0 +1,30 @@
+"""Every test has its own runs folder; all share one data folder, so that bundled sets are made once."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import cvcore  # noqa: E402, F401 - before torch: it says how OpenMP waits
+
+
+@pytest.fixture(scope="session")
+def data_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest.fixture(autouse=True)
+def folders(monkeypatch, tmp_path, data_folder):
+    """CVCORE_DATA and CVCORE_RUNS of this test; nothing is ever written to the project's own."""
+    monkeypatch.setenv("CVCORE_DATA", str(data_folder))
+    monkeypatch.setenv("CVCORE_RUNS", str(tmp_path / "runs"))
+
+
+@pytest.fixture
+def store(tmp_path):
+    from cvcore.training.runs import RunStore
+
+    return RunStore(tmp_path / "runs")

@@ -1,0 +1,69 @@
+import json
+import time
+
+import numpy as np
+import pytest
+
+from cvcore import paths
+from cvcore.data import store
+from cvcore.data.dataset import Dataset, Split
+
+
+@pytest.fixture(autouse=True)
+def own_data_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("CVCORE_DATA", str(tmp_path / "data"))
+
+
+def small(value: int = 7, images: int = 4) -> Dataset:
+    split = Split(np.full((images, 1, 2, 2), value, np.uint8), np.arange(images) % 2)
+    return Dataset("small", ("a", "b"), split, split)
+
+
+def never():
+    raise AssertionError("it was stored, so it must not be made")
+
+
+def test_made_once_then_memory_mapped():
+    first = store.open_or_make("small-v1", small)
+    again = store.open_or_make("small-v1", never)
+    assert isinstance(again.train.images, np.memmap)
+    assert (again.train.images == 7).all()
+    assert again.classes == ("a", "b")
+    assert again.fingerprint == first.fingerprint != ""
+
+
+def test_the_fingerprint_is_of_the_content():
+    prints = {store.open_or_make(f"k{value}", lambda value=value: small(value)).fingerprint for value in (1, 2)}
+    assert len(prints) == 2
+    assert store.open_or_make("other-name", lambda: small(1)).fingerprint in prints
+
+
+def test_a_damaged_file_is_made_again():
+    store.open_or_make("small-v1", small)
+    broken = paths.data_dir() / ".store" / "small-v1" / "train_images.npy"
+    broken.write_bytes(broken.read_bytes()[:-3])
+    assert (store.open_or_make("small-v1", lambda: small(9)).train.images == 9).all()
+
+
+def test_a_damaged_description_is_made_again():
+    store.open_or_make("small-v1", small)
+    (paths.data_dir() / ".store" / "small-v1" / "meta.json").write_text(json.dumps({"name": "small"}))
+    assert store.open_or_make("small-v1", small).classes == ("a", "b")
+
+
+def test_a_failed_write_leaves_nothing_behind():
+    def fails():
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        store.open_or_make("small-v1", fails)
+    assert [file.name for file in (paths.data_dir() / ".store").glob("*") if file.is_dir()] == []
+
+
+def test_a_second_open_of_ten_thousand_images_maps_instead_of_reading():
+    store.open_or_make("large", lambda: small(images=10_000))
+    started = time.process_time()
+    opened = store.open_or_make("large", never)
+    assert len(opened.train) == 10_000
+    assert isinstance(opened.test.images, np.memmap)
+    assert time.process_time() - started < 5  # seconds; mapping takes milliseconds, decoding anew would not

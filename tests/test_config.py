@@ -1,0 +1,79 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cvcore.config import RunConfig, parse_config
+from cvcore.errors import ConfigError
+
+BASE = {"data": {"name": "digits"}, "model": {"name": "lenet5"}}
+
+
+def config(**train) -> RunConfig:
+    return parse_config({**BASE, "train": train})
+
+
+def test_equal_values_written_differently_are_the_same_run():
+    assert config(lr=1, epochs="3").run_id() == config(epochs=3, lr="1.0").run_id()
+
+
+def test_naming_a_default_changes_nothing():
+    assert config(optimizer="adam", batch_size=32).fingerprint() == config().fingerprint()
+
+
+@pytest.mark.parametrize(
+    "changed", [{"lr": 0.1}, {"seed": 1}, {"epochs": 11}, {"schedule": "cosine"}, {"selection": "test"}]
+)
+def test_every_setting_that_changes_the_result_changes_the_fingerprint(changed):
+    assert config(**changed).fingerprint() != config().fingerprint()
+
+
+def test_other_images_are_another_run():
+    assert config().with_data("abc").run_id() != config().with_data("abd").run_id()
+
+
+def test_canonical_json_reads_back_to_the_same_config():
+    original = config(lr=0.01, optimizer="sgd", momentum=0.9)
+    text = original.canonical()
+    assert parse_config(json.loads(text)) == original
+    assert list(json.loads(text)) == sorted(json.loads(text))
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(ValueError, match="frozen"):
+        config().train.lr = 1.0
+
+
+@pytest.mark.parametrize(
+    ("train", "message"),
+    [
+        ({"lr": -1}, "lr: given -1, it should be greater than 0"),
+        ({"lr": 0}, "lr: given 0, it should be greater than 0"),
+        ({"lr": "fast"}, "lr: given 'fast', it should be a valid number"),
+        ({"lr": float("nan")}, "lr: given nan"),
+        ({"epochs": 0}, "epochs: given 0, it should be greater than or equal to 1"),
+        ({"batch_size": 2.5}, "batch_size: given 2.5"),
+        ({"optimizer": "adamm"}, "optimizer: given 'adamm', it should be 'adam', 'adamw' or 'sgd'"),
+        ({"momentum": 0.9}, "momentum: given 0.9 with adam, only sgd takes it"),
+        ({"schedule": "step"}, "step_size: given 0"),
+        ({"step_size": 3}, "belong to the step schedule"),
+        ({"epoch": 3}, "unknown setting 'epoch'"),
+    ],
+)
+def test_bad_values_are_refused_in_one_line_that_quotes_them(train, message):
+    with pytest.raises(ConfigError) as caught:
+        config(**train)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["../secret", "", "a/b", "a b", "x" * 81])
+def test_names_cannot_lead_out_of_a_folder(name):
+    with pytest.raises(ConfigError):
+        parse_config({**BASE, "data": {"name": name}})
+
+
+def test_importing_the_config_imports_neither_torch_nor_numpy():
+    code = "import sys, cvcore.config; assert not {'torch', 'numpy', 'streamlit'} & set(sys.modules), 'too much'"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=sys.path[0])
