@@ -1,16 +1,53 @@
 """Home: what this is, a way to learn with it, and the newest runs."""
 
+from dataclasses import dataclass, field
+
 import streamlit as st
 
 from cvcore.ui.frame import ARCHITECTURES, DATASETS, TRAINING, TRANSFER, errors_as_lines, frame, link
 from cvcore.ui.runs import run_table, store
 
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the learning path: what to do, and the link that leads there."""
+
+    title: str
+    text: str
+    page: str
+    link: str
+    query: dict[str, str] = field(default_factory=dict)
+
+
 STEPS = (
-    ("See the data", "Look at 1,797 digits that people wrote, and at how many there are of each.", DATASETS, "Browse digits", {"data": "digits"}),
-    ("Take a network apart", "Read LeNet-5 layer by layer: what goes in, what comes out, where its 61,706 parameters sit.", ARCHITECTURES, "Open LeNet-5", {"model": "lenet5"}),
-    ("Train it", "Ten epochs take seconds. Watch loss and accuracy, then change one thing and compare.", TRAINING, "Train LeNet-5", {"data": "digits", "model": "lenet5"}),
-    ("Reuse what it learnt", "A network that reads print learns handwriting from two examples of each digit.", TRANSFER, "Transfer to digits", {}),
-)  # fmt: skip
+    Step(
+        "See the data",
+        "Look at 1,797 digits that people wrote, and at how many there are of each.",
+        DATASETS,
+        "Browse digits",
+        {"data": "digits"},
+    ),
+    Step(
+        "Take a network apart",
+        "Read LeNet-5 layer by layer: what comes out, and where its 61,706 parameters sit.",
+        ARCHITECTURES,
+        "Open LeNet-5",
+        {"model": "lenet5"},
+    ),
+    Step(
+        "Train it",
+        "Ten epochs take seconds. Watch loss and accuracy, then change one thing and compare.",
+        TRAINING,
+        "Train LeNet-5",
+        {"data": "digits", "model": "lenet5"},
+    ),
+    Step(
+        "Reuse what it learnt",
+        "A network that reads print learns handwriting from two examples of each digit.",
+        TRANSFER,
+        "Transfer to digits",
+    ),
+)
 
 
 def main() -> None:
@@ -23,11 +60,11 @@ def main() -> None:
     )
     st.subheader("A way to learn", anchor=False)
     columns = st.columns(len(STEPS), gap="medium")
-    for number, (column, (title, text, page, label, query)) in enumerate(zip(columns, STEPS, strict=True), start=1):
+    for number, (column, step) in enumerate(zip(columns, STEPS, strict=True), start=1):
         with column:
-            st.markdown(f"**{number}. {title}**")
-            st.markdown(text)
-            link(page, label, **query)
+            st.markdown(f"**{number}. {step.title}**")
+            st.markdown(step.text)
+            link(step.page, step.link, **step.query)
     st.subheader("Newest runs", anchor=False)
     with errors_as_lines():
         run_table(store().list()[:8])

@@ -55,13 +55,13 @@ class TrainConfig(_Frozen):
     )
     step_size: int = Field(0, ge=0, le=100_000, description="epochs between two drops of the step schedule")
     gamma: float = Field(0.1, gt=0, le=1, description="factor of one drop of the step schedule")
-    batch_size: int = Field(32, ge=1, le=65_536, description="images for one optimizer step")
+    batch_size: int = Field(64, ge=1, le=65_536, description="images for one optimizer step")
     epochs: int = Field(10, ge=1, le=100_000, description="passes over the training images")
     seed: int = Field(0, ge=0, lt=2**31, description="decides first weights, order of images and dropout")
     selection: Literal["validation", "test", "last"] = Field(
         "validation",
-        description="what chooses the best epoch · test: the test set, as the tutorials do: nothing is held out, and the "
-        "reported accuracy is optimistic · last: the last epoch is kept",
+        description="what chooses the best epoch · test: the test set, as the tutorials do: nothing is held out, "
+        "and the reported accuracy is optimistic · last: the last epoch is kept",
     )
 
     @model_validator(mode="after")
@@ -135,6 +135,5 @@ def _one_line(error: ValidationError) -> str:
         return f"unknown setting {field!r}: see RunConfig for the known ones"
     if first["type"] == "missing":
         return f"{field}: missing, a run needs it"
-    return f"{field}: given {first['input']!r}, {message[0].lower()}{message[1:].replace('Input should', 'should')}".replace(
-        "input should", "it should"
-    )
+    allowed = (message[0].lower() + message[1:]).replace("input should", "it should")
+    return f"{field}: given {first['input']!r}, {allowed}"

@@ -7,7 +7,7 @@ from cvcore.data import catalog, stats
 from cvcore.data.dataset import Dataset
 from cvcore.plots import bars
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, is_dark, link
+from cvcore.ui.frame import TRAINING, errors_as_lines, frame, is_dark, link, metric_row
 from cvcore.ui.numbers import shape
 
 SHEET_COLUMNS, SHEET_ROWS = 6, 5  # two such sheets stand side by side, or below each other on a narrow screen
@@ -19,7 +19,7 @@ def main() -> None:
     with errors_as_lines():
         name, split, classes_row = controls()
         entry = catalog.entry(name)
-        st.caption(f"{entry.about} Source: {entry.source}. Licence: {entry.licence}.")
+        st.caption(f"**{entry.title}.** {entry.about} Source: {entry.source}. Licence: {entry.licence}.")
         if entry.state == "needs download":
             offer_download(entry)
             return
@@ -40,7 +40,6 @@ def controls() -> tuple[str, str, st.delta_generator.DeltaGenerator]:
     name = left.selectbox(
         "Data set",
         catalog.names(),
-        format_func=lambda each: f"{catalog.entry(each).title} · {each}",
         key="data",
         bind="query-params",
         help="Bundled sets are made on first use; the others are read from the data folder or downloaded.",
@@ -110,15 +109,12 @@ def show_images(dataset: Dataset, split: str, labels: list[int]) -> None:
 def show_numbers(dataset: Dataset) -> None:
     """How many images, of what size and range."""
     pixels = ui_data.pixel_stats(dataset.name, dataset.fingerprint)
-    places = st.columns(5)
-    places[0].metric("Training images", f"{len(dataset.train):,}")
-    places[1].metric("Test images", f"{len(dataset.test):,}")
-    places[2].metric("Classes", len(dataset.classes))
-    places[3].metric(
-        "Image size (px)", shape(dataset.image_shape), help="Channels × height × width; 1 channel is grey, 3 colour."
-    )
-    places[4].metric(
-        "Pixel range", f"{pixels.low}–{pixels.high}", help="Lowest and highest stored value; a byte holds 0–255."
+    metric_row(
+        ("Training images", f"{len(dataset.train):,}", ""),
+        ("Test images", f"{len(dataset.test):,}", ""),
+        ("Classes", f"{len(dataset.classes)}", ""),
+        ("Image size (px)", shape(dataset.image_shape), "Channels × height × width; 1 channel is grey, 3 are colour."),
+        ("Pixel range", f"{pixels.low}–{pixels.high}", "Lowest and highest stored value; a byte holds 0–255."),
     )
 
 
@@ -126,8 +122,8 @@ def show_constants(dataset: Dataset) -> None:
     """What to subtract and divide by, ready to paste."""
     st.subheader("Normalisation", anchor=False)
     pixels = ui_data.pixel_stats(dataset.name, dataset.fingerprint)
-    mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (pixels.mean, pixels.std))
-    st.code(f"Normalize(\n    mean=({mean},),\n    std=({std},),\n)", language="python")
+    mean, std = (tuple(round(value, 4) for value in values) for values in (pixels.mean, pixels.std))
+    st.code(f"Normalize(\n    mean={mean},\n    std={std},\n)", language="python")
     st.caption("Mean and population standard deviation of the training images, per channel, on the scale 0..1.")
     link(TRAINING, "Train on this set", data=dataset.name)
 
@@ -142,7 +138,10 @@ def show_counts(dataset: Dataset) -> None:
         alt=f"Images of each of the {len(dataset.classes)} classes, training and test split",
     )
     low, high = (train + test).min(), (train + test).max()
-    st.caption(f"From {low:,} to {high:,} images a class: the largest class has {high / low:.2f} times the smallest.")
+    if low == high:
+        st.caption(f"Every class has {low:,} images.")
+    else:
+        st.caption(f"{low:,} to {high:,} images a class: the largest has {high / max(low, 1):.2f} times the smallest.")
 
 
 main()

@@ -5,7 +5,7 @@ import streamlit as st
 
 from cvcore.models import zoo
 from cvcore.plots import bars
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
+from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link, metric_row
 from cvcore.ui.numbers import shape, short
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
@@ -88,8 +88,8 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
         cost_chart(summary)
     with st.expander("How these numbers are counted"):
         st.markdown(
-            "One image of no content passes through a copy of the network without weights (PyTorch's meta device), and "
-            "torchinfo notes what comes out of each layer. A **mult-add** is one multiplication with its addition, also "
+            "One image of no content passes through a copy of the network without weights (PyTorch's meta device); "
+            "torchinfo notes what comes out of each layer. A **mult-add** is a multiplication with its addition, also "
             "called MAC; FLOPs are about twice as many. Products of matrices that torchinfo does not see, as in "
             "attention, are counted with PyTorch's own formulas. Rows marked *(own parameters)* are weights that a "
             "block holds itself; *(not executed)* are weights of layers that do not run for a prediction. "
@@ -100,12 +100,11 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
 
 
 def totals(summary) -> None:
-    columns = st.columns(4)
-    columns[0].metric("Parameters", short(summary.params), help=f"exactly {summary.params:,}")
-    columns[1].metric("Mult-adds an image", short(summary.mult_adds), help=f"exactly {summary.mult_adds:,} MACs")
-    columns[2].metric("Layers", len(summary.layers), help="Rows of the table below")
-    columns[3].metric(
-        "Size of the weights", f"{summary.params * 4 / 1e6:.3g} MB", help="4 bytes for each parameter (float32)"
+    metric_row(
+        ("Parameters", short(summary.params), f"exactly {summary.params:,}"),
+        ("Mult-adds an image", short(summary.mult_adds), f"exactly {summary.mult_adds:,} MACs"),
+        ("Layers", f"{len(summary.layers)}", "Rows of the table below"),
+        ("Size of the weights", f"{summary.params * 4 / 1e6:.3g} MB", "4 bytes for each parameter (float32)"),
     )
 
 
@@ -122,7 +121,7 @@ def layer_table(summary) -> None:
     st.dataframe(
         frame_of_layers,
         hide_index=True,
-        height=min(620, 38 + 35 * len(frame_of_layers)),
+        height="content" if len(frame_of_layers) <= 16 else 620,
         column_config={
             "layer": st.column_config.TextColumn("Layer", help="Its name inside the network"),
             "type": st.column_config.TextColumn("Type"),

@@ -7,7 +7,7 @@ from cvcore.data import catalog
 from cvcore.models import zoo
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.preload import start_loading_torch
-from cvcore.ui.runs import label, live_curves, run_table, store, submit
+from cvcore.ui.runs import label, live_curves, result_metrics, run_table, store, submit
 
 DEFAULT = TrainConfig()
 
@@ -117,19 +117,21 @@ def show_runs() -> None:
     right.toggle(
         "Overlay", key="overlay", persist_state="session", help="Keep earlier runs in the plots when a new one starts."
     )
-    if "runs" in st.session_state:  # a run that was deleted meanwhile would be refused
-        st.session_state["runs"] = [each for each in st.session_state["runs"] if each in labels]
+    chosen = st.session_state.get("runs", st.query_params.get_all("run") or [runs[0].run_id])
+    st.session_state["runs"] = [each for each in chosen if each in labels]  # one may have been deleted meanwhile
     shown = left.multiselect(
         "Runs in the plots",
         list(labels),
-        default=[runs[0].run_id],
         format_func=labels.get,
         key="runs",
-        bind="query-params",
         max_selections=8,
         placeholder="choose one or several runs",
     )
+    st.query_params["run"] = shown  # the address shows what is shown: reload it, or share it
     if shown:
+        only = store().find(shown[0])
+        if len(shown) == 1 and only.status == "done":
+            result_metrics(only)
         live_curves(shown)
         st.caption(
             "Full lines: validation images. Dotted: training images. A ring marks the epoch whose weights were kept."

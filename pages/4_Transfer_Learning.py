@@ -75,13 +75,21 @@ def controls(sources: list[Run]) -> dict[str, RunConfig]:
         "Data set", targets, key="target", bind="query-params", help="The new, small set to learn from."
     )
     few = three.number_input("Images a class", value=2, min_value=1, step=1, key="few", persist_state="session")
-    epochs = four.number_input("Epochs", value=40, min_value=1, step=5, key="few-epochs", persist_state="session")
+    epochs = four.number_input("Epochs", value=80, min_value=1, step=5, key="few-epochs", persist_state="session")
     lr = five.number_input(
         "Learning rate", value=0.003, format="%.4g", step=0.001, key="few-lr", persist_state="session"
     )
     with st.expander("More options"):
-        seed = st.number_input("Seed", value=0, min_value=0, step=1, key="few-seed", persist_state="session", width=150,
-                               help="Decides which images are drawn, the new head's first weights and the order.")  # fmt: skip
+        seed = st.number_input(
+            "Seed",
+            value=0,
+            min_value=0,
+            step=1,
+            key="few-seed",
+            persist_state="session",
+            width=150,
+            help="Decides which images are drawn, the new head's first weights and the order.",
+        )
     classes = catalog.entry(target).classes
     base = {
         "data": {"name": target, "per_class": few, "split_seed": seed},
@@ -110,8 +118,8 @@ def show_few_images(config: RunConfig) -> None:
         )
         st.image(png, alt=f"The {len(by_class)} training images")
     st.caption(
-        f"These {len(by_class)} labelled images are all that is learnt from. Nothing else chooses: the last epoch is kept, "
-        "and the held-out images only draw the curves."
+        f"These {len(by_class)} labelled images are all that is learnt from. The last epoch is kept; "
+        "the held-out images only draw the curves."
     )
 
 

@@ -137,7 +137,7 @@ for _entry in (
     Entry(
         name="digits",
         title="Handwritten digits",
-        about="Real digits written by 43 people, scanned at 8×8 and enlarged to 28×28. Small: a network trains in seconds.",
+        about="Real digits by 43 people, scanned at 8×8, enlarged to 28×28. Small: a network trains in seconds.",
         source="scikit-learn, after UCI Optical Recognition of Handwritten Digits",
         licence="CC BY 4.0",
         classes=10,
@@ -149,7 +149,7 @@ for _entry in (
     Entry(
         name="glyphs",
         title="Printed characters",
-        about="Letters A–Z and digits 0–9 in several fonts, turned, scaled, thickened, blurred and noisy, as on a scanned page.",
+        about="Letters A–Z and digits 0–9 in several fonts, turned, thickened, blurred and noisy, as on a scan.",
         source="drawn here from a seed with free fonts",
         licence="MIT (images)",
         classes=36,
@@ -161,7 +161,7 @@ for _entry in (
     Entry(
         name="shapes",
         title="Coloured shapes",
-        about="Ten figures in any colour, size and position on textured grounds. A linear model fails here; a small CNN does not.",
+        about="Ten figures, any colour, size and place, on textured grounds. A linear model fails; a CNN does not.",
         source="drawn here from a seed",
         licence="MIT (images)",
         classes=10,

@@ -9,7 +9,7 @@ from cvcore.data.dataset import Dataset, Split
 
 @dataclass(frozen=True)
 class PixelStats:
-    """Per channel, on the scale 0..1: mean and population standard deviation; and the lowest and highest uint8 value."""
+    """Mean and population standard deviation per channel, scale 0..1; lowest and highest uint8 value."""
 
     mean: tuple[float, ...]
     std: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""A contact sheet: many images as one picture, each with its label, so that a page shows hundreds at the cost of one."""
+"""A contact sheet: many labelled images as one picture, so that a page shows hundreds at the cost of one."""
 
 import io
 from collections.abc import Sequence

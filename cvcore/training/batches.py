@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ class Batches:
         return len(self._bounds()) - 1
 
     def _bounds(self) -> list[int]:
-        """Where batches begin and end. A single image left over joins the batch before: BatchNorm cannot train on one."""
+        """Where batches begin and end. One image left over joins the batch before: BatchNorm cannot train on one."""
         bounds = [*range(0, self.images, self.batch_size), self.images]
         if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
             del bounds[-2]
@@ -49,7 +50,7 @@ class Batches:
             -1, 1, 1
         )
         bounds = self._bounds()
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        for start, end in pairwise(bounds):
             chosen = order[start:end]
             images = torch.from_numpy(self.split.images[chosen]).to(self.device)
             labels = torch.from_numpy(self.split.labels[chosen]).to(self.device)

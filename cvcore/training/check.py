@@ -1,4 +1,4 @@
-"""Asks everything that can be asked before training starts, so that nothing fails half-way for a reason known before."""
+"""Asks everything that can be asked before training starts, so that nothing fails half-way."""
 
 from cvcore.config import RunConfig
 from cvcore.data import catalog

@@ -1,7 +1,6 @@
 """Trains one run of a store: from the config in its folder to events, checkpoints and predictions there."""
 
 import logging
-import os
 import platform
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from cvcore.files import write_atomically, write_json
 from cvcore.models import zoo
 from cvcore.training import events
 from cvcore.training.batches import Batches
+from cvcore.training.device import choose_device, use_threads_for
 from cvcore.training.history import Epoch
 from cvcore.training.loop import predict
 from cvcore.training.queue import Queue
@@ -81,6 +81,7 @@ def _train(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]) -> dict
         raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
     device = choose_device()
     parts = _prepare(config, dataset, store, device)
+    use_threads_for(parts.model, dataset.image_shape, config.train.batch_size)
     _write_start(run, parts.model, device)
 
     teller = _Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
@@ -119,16 +120,6 @@ def _prepare(config: RunConfig, dataset: Dataset, store: RunStore, device: torch
         val=test if on_test else Batches(dataset.train, val, EVALUATION_BATCH, **shared),
         test=test,
     )
-
-
-def choose_device() -> torch.device:
-    """CVCORE_DEVICE if set, else CUDA or MPS if present, else the CPU."""
-    wanted = os.environ.get("CVCORE_DEVICE")
-    if wanted:
-        return torch.device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def load_weights(path: Path) -> Any:

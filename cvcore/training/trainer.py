@@ -1,4 +1,4 @@
-"""Trains one network as a config asks. Knows no page, no folder and no particular network; reports through callbacks."""
+"""Trains a network as a config asks. Knows no page, folder or particular network; reports through callbacks."""
 
 import math
 import time

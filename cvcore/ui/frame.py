@@ -25,7 +25,7 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
     """Begin a page: must be its first call."""
     st.set_page_config(page_title=f"{tab or title} · cvcore", page_icon=":material/grid_view:", layout="wide")
     with st.sidebar:
-        st.markdown("**cvcore** · image classifier workbench")
+        st.markdown("#### cvcore  \n:small[Image classifier workbench]")
         for page, (label, icon) in PAGES.items():
             st.page_link(page, label=label, icon=icon, width="stretch")
     st.title(title, anchor=False)
@@ -35,6 +35,13 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
 def link(page: str, label: str, **query: str) -> None:
     """A link to another page of the app, with its icon."""
     st.page_link(page, label=label, icon=PAGES[page][1], query_params=query or None)
+
+
+def metric_row(*metrics: tuple[str, str, str]) -> None:
+    """Numbers side by side, (label, value, help) each; they wrap where the screen is narrow."""
+    with st.container(horizontal=True, gap="large"):
+        for label, value, explanation in metrics:
+            st.metric(label, value, help=explanation or None, width="content")
 
 
 def is_dark() -> bool:

@@ -1,6 +1,7 @@
 """Runs on pages: the table, the live curves, progress and what can be done with a run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +13,7 @@ from cvcore.plots.style import CATEGORIES, colour_of
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
 from cvcore.training.worker import ensure_worker, is_alive
+from cvcore.ui.frame import metric_row
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
@@ -68,22 +70,20 @@ def run_table(runs: Sequence[Run], key: str = "run-table") -> None:
         hide_index=True,
         height="auto",
         column_config={
-            "status": st.column_config.TextColumn("Status", width="small"),
+            "status": st.column_config.TextColumn("Status"),
             "network": st.column_config.TextColumn("Network"),
             "data": st.column_config.TextColumn("Data"),
-            "optimizer": st.column_config.TextColumn("Optimizer", width="small"),
-            "lr": st.column_config.NumberColumn("Learning rate", format="%g", width="small"),
-            "batch": st.column_config.NumberColumn("Batch", width="small"),
-            "epochs": st.column_config.TextColumn("Epochs", width="small"),
+            "epochs": st.column_config.TextColumn("Epochs"),
             "val": st.column_config.NumberColumn(
-                "Val. accuracy (%)", format="%.1f", help="Best epoch, held-out images"
+                "Val. (%)", format="%.1f", help="Accuracy on held-out images, best epoch"
             ),
-            "test": st.column_config.NumberColumn(
-                "Test accuracy (%)", format="%.1f", help="Looked at once, at the end"
-            ),
+            "test": st.column_config.NumberColumn("Test (%)", format="%.1f", help="Accuracy on test images, seen once"),
             "params": st.column_config.NumberColumn("Parameters", format="localized"),
-            "seconds": st.column_config.NumberColumn("Training (s)", format="%.1f"),
+            "seconds": st.column_config.NumberColumn("Time (s)", format="%.1f", help="Training, all epochs"),
             "trained": st.column_config.TextColumn("Trained"),
+            "optimizer": st.column_config.TextColumn("Optimizer"),
+            "lr": st.column_config.NumberColumn("Learning rate", format="%g"),
+            "batch": st.column_config.NumberColumn("Batch size"),
             "run": st.column_config.TextColumn("Run"),
         },
     )
@@ -96,21 +96,33 @@ def _row(run: Run) -> dict:
         "status": f"{run.status} (shipped)" if run.shipped else run.status,
         "network": config.model.name + (f" · {config.transfer.strategy}" if config.transfer else ""),
         "data": config.data.name + (f" · {config.data.per_class} a class" if config.data.per_class else ""),
-        "optimizer": config.train.optimizer,
-        "lr": config.train.lr,
-        "batch": config.train.batch_size,
         "epochs": f"{len(run.history)} / {config.train.epochs}",
         "val": percent.get("best"),
         "test": percent.get("test"),
         "params": run.size.get("params"),
         "seconds": sum(epoch.seconds for epoch in run.history) if run.history else None,
         "trained": run.date,
+        "optimizer": config.train.optimizer,
+        "lr": config.train.lr,
+        "batch": config.train.batch_size,
         "run": run.run_id,
     }
 
 
+def result_metrics(run: Run) -> None:
+    """The finished run's result in a row of numbers."""
+    best, test = run.end["best"], run.end["test"]
+    metric_row(
+        ("Test accuracy (%)", f"{100 * test['acc']:.1f}", "On images that chose nothing, seen once"),
+        ("Validation accuracy (%)", f"{100 * best['val_acc']:.1f}", "Of the epoch that was kept"),
+        ("Epoch kept", f"{best['epoch']} of {len(run.history)}", ""),
+        ("Parameters", short(run.size["params"]), f"exactly {run.size['params']:,}"),
+        ("Training time", duration(sum(epoch.seconds for epoch in run.history)), ""),
+    )
+
+
 def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> None:
-    """Loss and accuracy of runs side by side, with progress and buttons; looks again by itself while any of them trains.
+    """Loss and accuracy of runs side by side, with progress and buttons; looks again while any of them trains.
 
     `names` gives other labels than `label(run)`. When the last run ends, the whole page is run again.
     """
@@ -182,11 +194,10 @@ def _progress(run: Run) -> tuple[float, str]:
 def _ending(run: Run) -> str:
     if run.status == "failed":
         return f"failed: {run.end.get('error', 'no reason was written')}"
-    return f"was {run.status} after {len(run.history)} of {run.config.train.epochs} epochs. It goes on exactly where it stopped."
+    done = f"{len(run.history)} of {run.config.train.epochs} epochs"
+    return f"was {run.status} after {done}. It goes on exactly where it stopped."
 
 
 def _cancel(run_id: str) -> None:
-    try:
+    with suppress(RunError):  # it may have ended between the last look and the click
         Queue(store()).cancel(run_id)
-    except RunError:
-        pass  # it ended between the last look and the click, which is what was wanted

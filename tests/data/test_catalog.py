@@ -21,7 +21,7 @@ def empty_data_folder(monkeypatch, tmp_path):
 
 
 def idx(array: np.ndarray) -> bytes:
-    """An array of bytes in the IDX form of LeCun's page: magic number 0x000008DD with D dimensions, then their sizes."""
+    """Bytes of an array in IDX form: magic number 0x0800 plus the number of dimensions, then their sizes."""
     return struct.pack(f">{1 + array.ndim}i", 0x0800 + array.ndim, *array.shape) + array.tobytes()
 
 
@@ -55,7 +55,7 @@ def mnist_server(tmp_path, monkeypatch):
 
 def test_what_is_not_there_says_how_to_get_it(empty_data_folder):
     assert catalog.entry("mnist").state == "needs download"
-    with pytest.raises(DataError, match="mnist is not in .*download it \\(12 MB\\)"):
+    with pytest.raises(DataError, match=r"mnist is not in .*download it \(12 MB\)"):
         catalog.open_dataset("mnist")
 
 

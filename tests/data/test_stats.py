@@ -5,7 +5,7 @@ from cvcore.data import catalog, stats
 
 
 def test_mean_and_deviation_by_hand():
-    # one channel holds 0, 0, 255, 255: mean 0.5, every value 0.5 away, so the deviation is 0.5; the other is constant 51
+    # one channel holds 0, 0, 255, 255: mean 0.5, every value 0.5 away: deviation 0.5; the other is 51
     images = np.array([[[[0, 0]], [[51, 51]]], [[[255, 255]], [[51, 51]]]], dtype=np.uint8)
     found = stats.pixel_stats(images)
     assert found.mean == pytest.approx((0.5, 0.2))
