@@ -85,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = command("worker", _worker, "Train queued runs in order, then wait for more.")
     worker.add_argument("--once", action="store_true", help="end as soon as the queue is empty")
-    worker.add_argument(
-        "--linger", type=float, default=600.0, metavar="SECONDS", help="end after so long without a run"
-    )
+    worker.add_argument("--linger", type=float, metavar="SECONDS", help="end after so long without a run; default 600")
     _add_runs_folder(worker)
     return parser
 
@@ -328,9 +326,9 @@ def _runs(options: argparse.Namespace) -> int:
 
 
 def _worker(options: argparse.Namespace) -> int:
-    from cvcore.training.worker import serve
+    from cvcore.training.worker import LINGER, serve
 
-    serve(_store(options), once=options.once, linger=options.linger)
+    serve(_store(options), once=options.once, linger=LINGER if options.linger is None else options.linger)
     if options.json:
         _print_json({"runs": [{"run_id": run.run_id, "status": run.status} for run in _store(options).list()]})
     return 0

@@ -36,8 +36,8 @@ STRATEGIES = (
 def main() -> None:
     frame(
         "Transfer learning",
-        "A network that learnt to read printed characters sees a few handwritten digits. "
-        "Does what it knows help? Three ways to start, side by side.",
+        "A network has learnt one set and sees only a few images of another. Does what it knows help? "
+        "Three ways to start, side by side.",
     )
     start_loading_torch()
     with errors_as_lines():
@@ -47,7 +47,9 @@ def main() -> None:
             link(TRAINING, "Train bn-cnn on glyphs", data="glyphs", model=MODEL)
             return
         configs = controls(sources)
-        show_few_images(next(iter(configs.values())))
+        show_few_images(configs["scratch"])
+        for place, strategy in zip(st.columns(3, gap="medium"), STRATEGIES, strict=True):
+            place.markdown(f"**{strategy.title}**  \n{strategy.meaning}")
         if st.button("Train all three", type="primary", icon=":material/play_arrow:"):
             for config in configs.values():
                 submit(config)
@@ -128,9 +130,6 @@ def show_results(configs: dict[str, RunConfig]) -> None:
     found = {key: store().get(run_id) for key, run_id in run_ids(configs).items()}
     runs = {key: run for key, run in found.items() if run}
     if not runs:
-        one, two, three = st.columns(3, gap="medium")
-        for place, strategy in zip((one, two, three), STRATEGIES, strict=True):
-            place.markdown(f"**{strategy.title}**  \n{strategy.meaning}")
         return
     titles = {strategy.key: strategy.title for strategy in STRATEGIES}
     done = {titles[key]: run for key, run in runs.items() if run.status == "done"}

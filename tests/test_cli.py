@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cvcore.cli import main
 
+ROOT = Path(__file__).resolve().parents[1]
 TRAIN = ["train", "--data", "digits", "--model", "perceptron", "--epochs", "2"]
 
 
@@ -159,12 +161,12 @@ def test_a_typo_is_answered_without_loading_torch():
         "status = main(['train', '--data', 'digits', '--model', 'lenet5', '--lr', '0']); "
         "assert status == 2 and 'torch' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=sys.path[0], stderr=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stderr=subprocess.DEVNULL)
 
 
 def test_the_module_runs_as_a_program():
     command = [sys.executable, "-m", "cvcore", "summary", "nothing"]
-    done = subprocess.run(command, cwd=sys.path[0], capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("cvcore: unknown model 'nothing'")
     assert "Traceback" not in done.stderr

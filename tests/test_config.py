@@ -1,12 +1,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cvcore.config import RunConfig, parse_config
 from cvcore.errors import ConfigError
 
+ROOT = Path(__file__).resolve().parents[1]
 BASE = {"data": {"name": "digits"}, "model": {"name": "lenet5"}}
 
 
@@ -76,4 +78,4 @@ def test_names_cannot_lead_out_of_a_folder(name):
 
 def test_importing_the_config_imports_neither_torch_nor_numpy():
     code = "import sys, cvcore.config; assert not {'torch', 'numpy', 'streamlit'} & set(sys.modules), 'too much'"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=sys.path[0])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from cvcore.plots.style import colour_of, styled
+from cvcore.plots.style import styled
 from cvcore.training.history import Epoch
 
 
@@ -63,10 +63,6 @@ def _ring_best(figure: go.Figure, curve: Curve, field: str, scale: float) -> Non
             marker={"size": 13, "symbol": "circle-open", "color": curve.colour, "line": {"width": 2}},
             legendgroup=curve.label,
             showlegend=False,
+            cliponaxis=False,
             hovertemplate=f"{curve.label}<br>weights kept: epoch {curve.best}<extra></extra>",
         )
-
-
-def coloured(labels: Sequence[str]) -> dict[str, str]:
-    """A colour for each label, by position."""
-    return {label: colour_of(index) for index, label in enumerate(labels)}

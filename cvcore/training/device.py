@@ -5,8 +5,8 @@ import os
 import torch
 from torch import nn
 
-from cvcore.analysis.summary import summarize_module
 from cvcore.errors import ConfigError
+from cvcore.training.loop import evaluation_mode
 
 _ALL_THREADS = torch.get_num_threads()
 # Mult-adds in a forward pass of one batch above which more than one thread pays. Measured on two cores: LeNet-5 at
@@ -15,7 +15,7 @@ WORTH_THREADS = 100e6
 
 
 def choose_device() -> torch.device:
-    """CVCORE_DEVICE if set, else CUDA or MPS if present, else the CPU."""
+    """CVCORE_DEVICE if set, else CUDA or MPS if present, else the CPU. Raises ConfigError for a name torch refuses."""
     wanted = os.environ.get("CVCORE_DEVICE")
     if wanted:
         try:
@@ -27,10 +27,33 @@ def choose_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def use_threads_for(model: nn.Module, image_shape: tuple[int, int, int], batch_size: int) -> None:
-    """Set torch's threads: one for small networks, all for large ones.
+def use_threads_for(model: nn.Module, images: torch.Tensor) -> None:
+    """Set torch's threads for training on batches such as `images` [N, C, H, W]: one for small networks, else all.
 
     The number follows from the config alone, since sums in another order would make another history.
     """
-    work = summarize_module("model", lambda: model, image_shape).mult_adds * batch_size
+    work = rough_mult_adds(model, images[:1]) * len(images)
     torch.set_num_threads(_ALL_THREADS if work > WORTH_THREADS else 1)
+
+
+def rough_mult_adds(model: nn.Module, image: torch.Tensor) -> int:
+    """Mult-adds of `model` on one image [1, C, H, W]: every weight once for each place of the output.
+
+    Exact for convolutions and for a Linear on a vector. The exact count for all (analysis.summary) takes more than a
+    second the first time in a process, which whoever waits for a first epoch would feel.
+    """
+    total = 0
+
+    def count(module: nn.Module, inputs: tuple, output: torch.Tensor) -> None:
+        nonlocal total
+        total += module.weight.numel() * output.shape[2:].numel()
+
+    counted = (nn.Conv2d, nn.Linear)
+    hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, counted)]
+    try:
+        with evaluation_mode(model), torch.no_grad():
+            model(image)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total

@@ -81,7 +81,7 @@ def _train(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]) -> dict
         raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
     device = choose_device()
     parts = _prepare(config, dataset, store, device)
-    use_threads_for(parts.model, dataset.image_shape, config.train.batch_size)
+    use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
     _write_start(run, parts.model, device)
 
     teller = _Teller(run.path, config.train.epochs, len(parts.train), on_epoch)

@@ -17,7 +17,8 @@ from cvcore.training.runs import Run, RunStore
 log = logging.getLogger(__name__)
 
 POLL = 0.15  # seconds between two looks at the queue
-LINGER = 600.0  # seconds that an idle worker waits: importing torch again costs seconds, keeping it about 300 MB
+# seconds that an idle worker waits for the next run: importing torch again costs seconds, keeping it about 300 MB
+LINGER = float(os.environ.get("CVCORE_WORKER_LINGER") or 600)
 
 
 def serve(store: RunStore, *, once: bool = False, linger: float = LINGER) -> None:
@@ -32,8 +33,9 @@ def serve(store: RunStore, *, once: bool = False, linger: float = LINGER) -> Non
         log.info("another worker serves %s", store.root)
         return
     with lock:
-        _leave_the_cpu_to_pages()
         from cvcore.training import job  # noqa: F401 - torch takes seconds to import: before the first run, not in it
+
+        _leave_the_cpu_to_pages()
 
         idle_since = time.monotonic()
         while True:
@@ -129,13 +131,15 @@ def is_alive(store: RunStore) -> bool:
 _last_start: dict[RunStore, float] = {}
 
 
-def ensure_worker(store: RunStore, *, linger: float = LINGER) -> None:
+def ensure_worker(store: RunStore) -> None:
     """Start a worker for the store unless one is alive or was started seconds ago. It outlives this process."""
     if time.monotonic() - _last_start.get(store, -60.0) < 3 or is_alive(store):
         return
     _last_start[store] = time.monotonic()
-    command = [sys.executable, "-m", "cvcore", "worker", "--runs", str(store.root), "--linger", str(linger)]
-    environment = {**os.environ, "PYTHONPATH": _python_path()}
+    # without --runs the worker sees the shipped runs too, which transfer starts from
+    alone = ["--runs", str(store.root)] if store.shipped is None else []
+    command = [sys.executable, "-m", "cvcore", "worker", *alone]
+    environment = {**os.environ, "PYTHONPATH": _python_path(), "CVCORE_RUNS": str(store.root)}
     with (Queue(store).folder / "worker.log").open("ab") as log_file:
         subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=log_file, stderr=log_file, **_detached()

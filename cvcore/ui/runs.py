@@ -1,5 +1,6 @@
 """Runs on pages: the table, the live curves, progress and what can be done with a run."""
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -19,6 +20,7 @@ from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
 ACTIVE = ("queued", "running")
 TICK = 0.5  # seconds between two looks at runs that train
+REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
 PLOT = {"displayModeBar": False}
 
 
@@ -69,6 +71,7 @@ def run_table(runs: Sequence[Run], key: str = "run-table") -> None:
         key=key,
         hide_index=True,
         height="auto",
+        placeholder="–",
         column_config={
             "status": st.column_config.TextColumn("Status"),
             "network": st.column_config.TextColumn("Network"),
@@ -124,27 +127,44 @@ def result_metrics(run: Run) -> None:
 def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> None:
     """Loss and accuracy of runs side by side, with progress and buttons; looks again while any of them trains.
 
-    `names` gives other labels than `label(run)`. When the last run ends, the whole page is run again.
+    `names` gives other labels than `label(run)`. Whenever a run begins or ends, the whole page is run again.
     """
-    active = any(run.status in ACTIVE for run in _present(run_ids))
-    st.fragment(_live_curves, run_every=TICK if active else None)(tuple(run_ids), names or {}, active)
+    statuses = [run.status for run in _present(run_ids)]
+    tick = TICK if set(statuses) & set(ACTIVE) else None
+    st.fragment(_live_curves, run_every=tick)(tuple(run_ids), names or {}, statuses)
 
 
-def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], was_active: bool) -> None:
+def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list[str]) -> None:
     runs = _present(run_ids)
+    if [run.status for run in runs] != statuses:
+        st.rerun()
     for run in runs:
         _state_line(run, names.get(run.run_id) or label(run))
+    epochs = _epochs_to_draw(runs)
     drawn = [
         curves.Curve(
-            names.get(run.run_id) or label(run), run.history, colour(run.run_id), run.end.get("best", {}).get("epoch")
+            names.get(run.run_id) or label(run),
+            run.history[: epochs[run.run_id]],
+            colour(run.run_id),
+            run.end.get("best", {}).get("epoch"),
         )
         for run in runs
     ]
     left, right = st.columns(2, gap="medium")
     left.plotly_chart(curves.loss_curves(drawn), key="loss", config=PLOT, alt="Loss against epochs")
     right.plotly_chart(curves.accuracy_curves(drawn), key="accuracy", config=PLOT, alt="Accuracy against epochs")
-    if was_active and not any(run.status in ACTIVE for run in runs):
-        st.rerun()
+
+
+def _epochs_to_draw(runs: Sequence[Run]) -> dict[str, int]:
+    """How many epochs of each run to draw: all, but where epochs are short the plot changes once in REDRAW seconds."""
+    now = {run.run_id: len(run.history) for run in runs}
+    drawn, at = st.session_state.get("epochs_drawn", ({}, 0.0))
+    early = any(0 < count <= 2 for count in now.values())
+    ended = not any(run.status == "running" for run in runs)
+    if now.keys() != drawn.keys() or early or ended or time.monotonic() - at >= REDRAW:
+        drawn = now
+        st.session_state["epochs_drawn"] = (now, time.monotonic())
+    return drawn
 
 
 def _present(run_ids: Sequence[str]) -> list[Run]:

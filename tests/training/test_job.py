@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from cvcore.training.check import checked
 from cvcore.training.job import execute, load_weights
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, is_locked
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def make(store, *, model="perceptron", transfer=None, per_class=0, **train) -> Run:
@@ -185,7 +188,7 @@ class TestTransfer:
 
 def start_worker(store, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "cvcore", "worker", "--runs", str(store.root), *more]
-    return subprocess.Popen(command, cwd=sys.path[0], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
 
 def wait_until(condition, seconds: float = 60) -> None:

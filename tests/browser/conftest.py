@@ -1,0 +1,124 @@
+"""A real server and a real browser. Without Chromium these tests skip, but on CI they fail."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / "screenshots"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if _chromium() is None:
+        message = "no Chromium: install it (Debian: apt-get install chromium)"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip("no playwright: pip install -r requirements-dev.txt")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, data_folder):
+    """Address of the app with empty runs; its worker ends by itself soon after the last run."""
+    port = _free_port()
+    folder = tmp_path_factory.mktemp("server")
+    environment = {
+        **os.environ,
+        "CVCORE_DATA": str(data_folder),
+        "CVCORE_RUNS": str(folder / "runs"),
+        "CVCORE_WORKER_LINGER": "15",
+    }
+    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        address = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_healthy(address, process)
+            yield address
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as answer:
+                if answer.read() == b"ok":
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError("the app did not start: see server.log")
+
+
+@pytest.fixture
+def open_page(browser, server):
+    """Opens a path of the app in a window of its own and waits until its script has run."""
+    contexts = []
+
+    def open_path(path: str = "/", *, width: int = 1280, height: int = 1000, scheme: str = "light"):
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(server + path)
+        settled(page)
+        return page
+
+    yield open_path
+    for context in contexts:
+        context.close()
+
+
+def settled(page) -> None:
+    """Wait until the page has its title, its script rests, and no skeleton is left."""
+    page.wait_for_selector("[data-testid=stMain] h1")
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
+    page.wait_for_function("document.querySelectorAll('[data-testid=stSkeleton]').length === 0")
+
+
+@pytest.fixture
+def settle():
+    return settled

@@ -1,0 +1,96 @@
+"""What a first visitor does, in a real browser: look, read, train, come back."""
+
+import pytest
+
+from tests.browser.conftest import SCREENSHOTS
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["", "Datasets", "Architectures", "Training", "Transfer_Learning"]
+# name, points and colour of each line in the first plot
+LINES = """() => {
+    const plot = document.querySelector('.js-plotly-plot');
+    return plot ? plot.data.map(line => [line.name || '', line.x.length]) : [];
+}"""
+
+
+def wait_for_points(page, label: str, at_least: int) -> None:
+    page.wait_for_function(
+        f"([label, n]) => ({LINES})().some(([name, x]) => name.includes(label) && x >= n)", arg=[label, at_least]
+    )
+
+
+def choose(page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def side_link(page, name: str):
+    return page.locator("[data-testid=stSidebar]").get_by_role("link", name=name)
+
+
+def test_the_journey(open_page, settle):
+    page = open_page()
+    problems = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    assert page.get_by_role("heading", name="A workbench for image classifiers").is_visible()
+
+    side_link(page, "Datasets").click()
+    page.get_by_role("heading", name="Datasets").wait_for()
+    settle(page)
+    sheet = page.locator("[data-testid=stImage] img").first
+    sheet.wait_for()
+    assert sheet.evaluate("image => image.naturalWidth") > 300  # pixels: a picture arrived, not a broken link
+    assert page.get_by_text("1,437").first.is_visible()
+
+    side_link(page, "Architectures").click()
+    page.get_by_role("heading", name="Architectures").wait_for()
+    page.get_by_text("Sums: 61,706 parameters").wait_for()
+
+    side_link(page, "Training").click()
+    page.get_by_role("heading", name="Training").wait_for()
+    settle(page)
+    choose(page, "Network", "perceptron")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Train", exact=True).click()
+    label = "perceptron · digits · adam 0.002"
+    wait_for_points(page, label, 1)
+    wait_for_points(page, label, 10)
+    page.get_by_text("Test accuracy (%)").first.wait_for()
+    page.screenshot(path=SCREENSHOTS / "journey-trained.png")
+
+    page.reload()
+    settle(page)
+    wait_for_points(page, label, 10)
+    assert "run=digits-perceptron-" in page.url
+
+    choose(page, "Network", "perceptron")  # a reload starts with a fresh form
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("Cached: these settings were trained on").wait_for()
+    wait_for_points(page, label, 10)
+    assert problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_fits_its_screen(open_page, settle, server, width, scheme):
+    page = open_page(width=width, height=1600, scheme=scheme)
+    for path in PAGES:
+        page.goto(f"{server}/{path}")
+        settle(page)
+        page.wait_for_timeout(1000)  # plots fade in
+        page.screenshot(path=SCREENSHOTS / f"{path or 'Home'}-{width}-{scheme}.png")
+        main = page.locator("[data-testid=stMain]")
+        assert main.evaluate("main => main.scrollWidth <= main.clientWidth + 1"), f"/{path} scrolls sideways"
+        assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+
+
+def test_bad_input_is_one_line_and_the_page_stays(open_page):
+    page = open_page("/Training?model=lenet-cifar")
+    page.get_by_role("button", name="Train", exact=True).click()
+    error = page.locator("[data-testid=stAlertContentError]")
+    error.wait_for()
+    assert "lenet-cifar does not fit 1×28×28" in error.inner_text()
+    assert "Traceback" not in page.content()
+    assert page.get_by_role("heading", name="All runs").is_visible()

@@ -1,0 +1,281 @@
+"""Every page through Streamlit's AppTest: what it shows at first sight, what its controls do, how it refuses."""
+
+import base64
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cvcore import paths
+from cvcore.training.runs import RunStore
+from cvcore.training.worker import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = ROOT / "streamlit_app.py"
+PAGES = {
+    "home": "",
+    "datasets": "pages/1_Datasets.py",
+    "architectures": "pages/2_Architectures.py",
+    "training": "pages/3_Training.py",
+    "transfer": "pages/4_Transfer_Learning.py",
+}
+
+
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch):
+    """Pages queue runs; the tests train them in this process when they want them trained."""
+    monkeypatch.setattr("cvcore.ui.runs.ensure_worker", lambda store: None)
+    monkeypatch.setattr("cvcore.training.worker.ensure_worker", lambda store: None)
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """Opens a page, with query parameters, and checks that nothing unforeseen happened."""
+    monkeypatch.chdir(ROOT)
+
+    def open_page(name: str, **query: str) -> AppTest:
+        app = AppTest.from_file(HOME, default_timeout=60)
+        if PAGES[name]:
+            app.switch_page(PAGES[name])
+        for key, value in query.items():
+            app.query_params[key] = value
+        return checked(app.run())
+
+    return open_page
+
+
+def checked(app: AppTest) -> AppTest:
+    assert not app.exception
+    assert not [error.value for error in app.error if "should not have" in error.value]
+    return app
+
+
+def train_queued() -> None:
+    serve(RunStore(paths.runs_dir(), paths.shipped_runs_dir()), once=True)
+
+
+def button(app: AppTest, label: str):
+    return next(each for each in app.button if each.label == label)
+
+
+def widget(widgets, label: str):
+    return next(each for each in widgets if each.label == label)
+
+
+def metrics(app: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in app.metric}
+
+
+def figure(app: AppTest, index: int) -> dict:
+    return json.loads(app.get("plotly_chart")[index].proto.spec)
+
+
+def numbers(values) -> list[float]:
+    """A figure's data: a list, or the typed array that plotly packs."""
+    if isinstance(values, dict):
+        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
+    return list(values)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_opens_with_its_title_and_no_error(page, name):
+    app = page(name)
+    assert len(app.title) == 1
+    assert not app.error
+
+
+class TestHome:
+    def test_shows_the_shipped_runs(self, page):
+        table = page("home").dataframe[0].value
+        assert set(table["network"]) == {"lenet5", "perceptron", "bn-cnn"}
+        assert (table["test"] > 90).all()
+
+
+class TestDatasets:
+    def test_numbers_of_the_digits(self, page):
+        found = metrics(page("datasets"))
+        assert found == {
+            "Training images": "1,437",
+            "Test images": "360",
+            "Classes": "10",
+            "Image size (px)": "1×28×28",
+            "Pixel range": "0–255",
+        }
+
+    def test_counts_in_the_chart_are_those_of_scikit_learn(self, page):
+        from sklearn.datasets import load_digits
+
+        bars = figure(page("datasets"), 0)["data"]
+        total = np.add(*(numbers(bar["y"]) for bar in bars))
+        assert total.tolist() == np.bincount(load_digits().target).tolist()
+
+    def test_a_class_can_be_chosen(self, page):
+        app = page("datasets")
+        widget(app.multiselect, "Classes").select(3)
+        checked(app.run())
+        assert any("of 146, in stored order" in each.value for each in app.caption)  # training images of the digit 3
+
+    @pytest.mark.parametrize(("name", "size"), [("glyphs", "1×28×28"), ("shapes", "3×32×32")])
+    def test_a_link_opens_its_set(self, page, name, size):
+        assert metrics(page("datasets", data=name))["Image size (px)"] == size
+
+    def test_what_is_not_there_offers_its_download(self, page):
+        app = page("datasets", data="mnist")
+        assert button(app, "Download 12 MB")
+        assert "needs a download of 12 MB" in app.info[0].value
+
+
+class TestArchitectures:
+    def test_lenet5_layer_by_layer(self, page):
+        app = page("architectures")
+        table = app.dataframe[0].value
+        assert table["params"].sum() == 61706
+        assert table["output"].iloc[0] == "6×28×28"
+        assert metrics(app)["Parameters"] == "61.7 k"
+
+    def test_a_torchvision_network(self, page):
+        app = page("architectures", model="vgg16")
+        assert app.dataframe[0].value["params"].sum() == 138_357_544
+        assert metrics(app)["Mult-adds an image"] == "15.5 G"
+
+    def test_another_size(self, page):
+        app = page("architectures", model="bn-cnn")
+        widget(app.number_input, "Height").set_value(64)
+        checked(app.run())
+        assert not app.error
+        assert app.dataframe[0].value["output"].iloc[0] == "16×32×16"  # the first layer halves 64×32
+
+    def test_a_size_that_does_not_fit_is_one_line(self, page):
+        app = page("architectures")
+        widget(app.number_input, "Height").set_value(4)
+        app.run()
+        assert len(app.error) == 1
+        assert "lenet5 does not fit 1×4×28" in app.error[0].value
+
+
+class TestTraining:
+    def test_the_first_visit_shows_curves(self, page):
+        app = page("training")
+        assert len(app.get("plotly_chart")) == 2
+        assert len(numbers(figure(app, 0)["data"][0]["y"])) >= 12
+        assert len(app.dataframe[-1].value) == 3
+
+    def test_train_then_look_then_train_again_is_cached(self, page):
+        app = page("training")
+        widget(app.number_input, "Epochs").set_value(2)
+        widget(app.selectbox, "Network").set_value("perceptron")
+        checked(app.run())
+        button(app, "Train").click()
+        checked(app.run())
+        assert not app.error
+        assert len(app.dataframe[-1].value) == 4
+        train_queued()
+        checked(app.run())
+        assert len(numbers(figure(app, 1)["data"][0]["y"])) == 2
+        assert "Test accuracy (%)" in metrics(app)
+
+        button(app, "Train").click()
+        checked(app.run())
+        assert app.info[0].value.startswith("Cached: these settings were trained on")
+
+        button(app, "Train again").click()
+        checked(app.run())
+        assert app.dataframe[-1].value["status"].iloc[0] == "queued"
+
+    @pytest.mark.parametrize(
+        ("label", "value", "message"),
+        [
+            ("Learning rate", -1.0, "lr: given -1.0, it should be greater than 0"),
+            ("Epochs", 0, "epochs: given 0"),
+            ("Batch size", 5000, "given 5000, but digits has 1293 images"),
+        ],
+    )
+    def test_bad_numbers_are_one_line_and_start_nothing(self, page, label, value, message):
+        app = page("training")
+        widget(app.number_input, label).set_value(value)
+        app.run()
+        button(app, "Train").click()
+        checked(app.run())
+        assert [message in each.value.replace("\\", "") for each in app.error] == [True]
+        assert len(app.dataframe[-1].value) == 3
+
+    def test_a_network_that_does_not_fit_is_one_line(self, page):
+        app = page("training", model="lenet-cifar")
+        button(app, "Train").click()
+        checked(app.run())
+        assert "lenet-cifar does not fit 1×28×28" in app.error[0].value
+
+    def test_several_runs_are_overlaid_in_their_own_colours(self, page):
+        app = page("training")
+        runs = widget(app.multiselect, "Runs in the plots")
+        ids = [run.run_id for run in RunStore(paths.runs_dir(), paths.shipped_runs_dir()).list()]
+        runs.set_value(ids)
+        checked(app.run())
+        lines = [line for line in figure(app, 0)["data"] if line.get("showlegend")]
+        assert len(lines) == 3
+        assert len({line["line"]["color"] for line in lines}) == 3
+
+    def test_an_interrupted_run_can_be_resumed(self, page):
+        app = page("training")
+        widget(app.number_input, "Epochs").set_value(2)
+        app.run()
+        button(app, "Train").click()
+        checked(app.run())
+        for ticket in (paths.runs_dir() / ".queue").glob("0*"):
+            ticket.unlink()
+        for events in paths.runs_dir().glob("*/events.jsonl"):
+            with events.open("a") as file:
+                file.write('{"event": "status", "status": "running", "time": 1.0}\n')
+        checked(app.run())
+        assert "was interrupted after 0 of 2 epochs" in app.warning[0].value
+        button(app, "Resume").click()
+        checked(app.run())
+        train_queued()
+        checked(app.run())
+        assert app.dataframe[-1].value["status"].iloc[0] == "done"
+
+    def test_a_waiting_run_can_be_cancelled(self, page):
+        app = page("training")
+        button(app, "Train").click()
+        checked(app.run())
+        button(app, "Cancel").click()
+        checked(app.run())
+        assert app.dataframe[-1].value["status"].iloc[0] == "cancelled"
+
+
+class TestTransfer:
+    def test_three_strategies_on_twenty_digits(self, page):
+        app = page("transfer")
+        assert any("These 20 labelled images" in each.value for each in app.caption)
+        widget(app.number_input, "Epochs").set_value(30)
+        app.run()
+        button(app, "Train all three").click()
+        checked(app.run())
+        assert not app.error
+        train_queued()
+        checked(app.run())
+        (bars,) = figure(app, 0)["data"]
+        assert bars["y"] == ["From scratch", "Frozen", "Fine-tuned"]
+        scratch, _, finetuned = numbers(bars["x"])
+        assert finetuned > scratch + 3  # points: what the page is there to show
+
+    def test_no_backbone_says_what_to_do(self, page, monkeypatch, tmp_path):
+        monkeypatch.setattr("cvcore.ui.runs.default_store", lambda: RunStore(tmp_path / "empty"))
+        app = page("transfer")
+        assert "train one on the Training page" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", ["home", "datasets"])
+def test_pages_without_networks_do_not_load_torch(name):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; "
+        f"app = AppTest.from_file({str(HOME)!r}, default_timeout=60); "
+        f"page = {PAGES[name]!r}; page and app.switch_page(page); app.run(); "
+        "assert not app.exception and len(app.title) == 1; "
+        "assert 'torch' not in sys.modules, 'torch was loaded'"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
