@@ -29,14 +29,14 @@ STEPS = (
     ),
     Step(
         "Take a network apart",
-        "Read LeNet-5 layer by layer: what comes out, and where its 61,706 parameters sit.",
+        "Read LeNet-5 layer by layer and see where its 61,706 parameters sit.",
         ARCHITECTURES,
         "Open LeNet-5",
         {"model": "lenet5"},
     ),
     Step(
         "Train it",
-        "Ten epochs take seconds. Watch loss and accuracy, then change one thing and compare.",
+        "Ten epochs take seconds. Watch the curves, change one thing, compare.",
         TRAINING,
         "Train LeNet-5",
         {"data": "digits", "model": "lenet5"},

@@ -7,7 +7,7 @@ from cvcore.data import catalog, stats
 from cvcore.data.dataset import Dataset
 from cvcore.plots import bars
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, is_dark, link, metric_row
+from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link, metric_row
 from cvcore.ui.numbers import shape
 
 SHEET_COLUMNS, SHEET_ROWS = 6, 5  # two such sheets stand side by side, or below each other on a narrow screen
@@ -94,16 +94,7 @@ def show_images(dataset: Dataset, split: str, labels: list[int]) -> None:
             )
         first, last = (page - 1) * PER_PAGE, min(page * PER_PAGE, len(found))
         st.caption(f"Images {first + 1:,} to {last:,} of {len(found):,}, in stored order", width="content")
-    shown = found[first:last]
-    half = PER_PAGE // 2
-    with st.container(horizontal=True, gap="small"):
-        for start in range(0, len(shown), half):
-            indices = tuple(shown[start : start + half].tolist())
-            png = ui_data.contact_sheet(
-                dataset.name, dataset.fingerprint, split, indices, columns=SHEET_COLUMNS, tile=58, dark=is_dark()
-            )
-            names = ", ".join(dataset.classes[label] for label in part.labels[list(indices)][:12])
-            st.image(png, alt=f"{len(indices)} images of {dataset.name}, first: {names}")
+    ui_data.show_images(dataset, split, found[first:last], columns=SHEET_COLUMNS, tile=58)
 
 
 def show_numbers(dataset: Dataset) -> None:

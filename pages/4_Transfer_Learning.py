@@ -10,7 +10,7 @@ from cvcore.data.split import training_indices
 from cvcore.plots import bars
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, is_dark, link
+from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
 from cvcore.ui.preload import start_loading_torch
 from cvcore.ui.runs import colour, label, live_curves, run_table, store, submit
 
@@ -107,18 +107,8 @@ def show_few_images(config: RunConfig) -> None:
     dataset = ui_data.opened(config.data.name)
     labels = dataset.train.labels
     chosen, _ = training_indices(labels, config.data)
-    by_class = tuple(sorted(chosen.tolist(), key=lambda index: labels[index]))
-    with st.container(horizontal=True):
-        png = ui_data.contact_sheet(
-            dataset.name,
-            dataset.fingerprint,
-            "train",
-            by_class[:80],
-            columns=min(20, len(by_class)),
-            tile=44,
-            dark=is_dark(),
-        )
-        st.image(png, alt=f"The {len(by_class)} training images")
+    by_class = sorted(chosen.tolist(), key=lambda index: labels[index])
+    ui_data.show_images(dataset, "train", by_class[:100], columns=min(10, len(by_class)), tile=34)
     st.caption(
         f"These {len(by_class)} labelled images are all that is learnt from. The last epoch is kept; "
         "the held-out images only draw the curves."

@@ -39,7 +39,7 @@ def link(page: str, label: str, **query: str) -> None:
 
 def metric_row(*metrics: tuple[str, str, str]) -> None:
     """Numbers side by side, (label, value, help) each; they wrap where the screen is narrow."""
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value, explanation in metrics:
             st.metric(label, value, help=explanation or None, width="content")
 

@@ -19,11 +19,13 @@ def _three(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as "4 s", "1 min 20 s" or "2 h 5 min".
+    """Seconds as "0.4 s", "42 s", "1 min 20 s" or "2 h 5 min".
 
-    >>> duration(3.6), duration(80), duration(7500)
-    ('4 s', '1 min 20 s', '2 h 5 min')
+    >>> duration(0.42), duration(42.4), duration(80), duration(7500)
+    ('0.4 s', '42 s', '1 min 20 s', '2 h 5 min')
     """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

@@ -207,7 +207,7 @@ def _progress(run: Run) -> tuple[float, str]:
     share = (done + told["batch"] / told["batches"]) / epochs
     return share, (
         f"epoch {told['epoch']} of {epochs} · batch {told['batch']:,} of {told['batches']:,}"
-        f" · {short(told['images_per_s'])} images/s · about {duration(told['eta'])} left"
+        f" · {short(told['images_per_s'])} images/s · about {duration(max(1, round(told['eta'])))} left"
     )
 
 
