@@ -5,21 +5,17 @@ import streamlit as st
 from cvcore.config import RunConfig, TrainConfig, parse_config
 from cvcore.data import catalog
 from cvcore.models import zoo
-from cvcore.training.worker import ensure_worker
 from cvcore.ui.frame import errors_as_lines, frame
-from cvcore.ui.preload import start_loading_torch
-from cvcore.ui.runs import label, live_curves, result_metrics, run_table, store, submit
+from cvcore.ui.runs import label, live_curves, make_ready, result_metrics, run_table, store, submit
 
 DEFAULT = TrainConfig()
 
 
 def main() -> None:
     frame("Training", "Choose data and a network, train, and watch how loss and accuracy change with every epoch.")
-    start_loading_torch()
+    make_ready()
     with errors_as_lines():
         values = form()
-        if st.session_state.setdefault("untouched", values) != values:
-            ensure_worker(store())  # who changes the form is about to train: let the trainer load torch meanwhile
         fresh = st.session_state.pop("train_again", False)
         if train_button() or fresh:
             train(parse_config(values), fresh=fresh)

@@ -11,8 +11,7 @@ from cvcore.plots import bars
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
-from cvcore.ui.preload import start_loading_torch
-from cvcore.ui.runs import colour, label, live_curves, run_table, store, submit
+from cvcore.ui.runs import colour, label, live_curves, make_ready, run_table, store, submit
 
 MODEL = "bn-cnn"
 
@@ -39,7 +38,7 @@ def main() -> None:
         "A network has learnt one set and sees only a few images of another. Does what it knows help? "
         "Three ways to start, side by side.",
     )
-    start_loading_torch()
+    make_ready()
     with errors_as_lines():
         sources = [run for run in store().list() if usable(run)]
         if not sources:

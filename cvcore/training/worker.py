@@ -16,7 +16,7 @@ from cvcore.training.runs import Run, RunStore
 
 log = logging.getLogger(__name__)
 
-POLL = 0.15  # seconds between two looks at the queue
+POLL = 0.1  # seconds between two looks at the queue
 # seconds that an idle worker waits for the next run: importing torch again costs seconds, keeping it about 300 MB
 LINGER = float(os.environ.get("CVCORE_WORKER_LINGER") or 600)
 

@@ -19,7 +19,7 @@ from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
 ACTIVE = ("queued", "running")
-TICK = 0.5  # seconds between two looks at runs that train
+TICK = 0.3  # seconds between two looks at runs that train
 REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
 PLOT = {"displayModeBar": False}
 
@@ -48,13 +48,15 @@ def colour(run_id: str) -> str:
     return colour_of(given[run_id] % len(CATEGORIES))
 
 
-def submit(config: RunConfig, *, fresh: bool = False) -> tuple[Run, bool]:
-    """Queue a run, or find the one that was trained so before: (run, cached).
-
-    The worker is started first, so that its torch loads while ours is still checking whether the run can work.
-    """
+def make_ready() -> None:
+    """Let server and worker load torch while the visitor still looks, so that a click on Train need not wait for it."""
     start_loading_torch()
     ensure_worker(store())
+
+
+def submit(config: RunConfig, *, fresh: bool = False) -> tuple[Run, bool]:
+    """Queue a run, or find the one that was trained so before: (run, cached)."""
+    make_ready()
     wait_for_torch()
     from cvcore.training.check import checked
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,13 +26,13 @@ FLAGS = [
 ]
 
 
-def _chromium() -> str | None:
+def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest.fixture(scope="session")
 def browser():
-    if _chromium() is None:
+    if chromium() is None:
         message = "no Chromium: install it (Debian: apt-get install chromium)"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     try:
@@ -41,7 +43,7 @@ def browser():
         pytest.skip("no playwright: pip install -r requirements-dev.txt")
     SCREENSHOTS.mkdir(exist_ok=True)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield browser
         browser.close()
 
@@ -52,33 +54,33 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory, data_folder):
-    """Address of the app with empty runs; its worker ends by itself soon after the last run."""
+@contextmanager
+def running_app(folder: Path, data: Path) -> Iterator[str]:
+    """Address of the app with its runs in `folder`; its worker ends by itself soon after the last run."""
     port = _free_port()
-    folder = tmp_path_factory.mktemp("server")
     environment = {
         **os.environ,
-        "CVCORE_DATA": str(data_folder),
+        "CVCORE_DATA": str(data),
         "CVCORE_RUNS": str(folder / "runs"),
         "CVCORE_WORKER_LINGER": "15",
     }
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), *options]
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), *options],
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        address = f"http://127.0.0.1:{port}"
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:
-            _wait_until_healthy(address, process)
-            yield address
+            _wait_until_healthy(f"http://127.0.0.1:{port}", process)
+            yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
             process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, data_folder):
+    """Address of the app with empty runs."""
+    with running_app(tmp_path_factory.mktemp("server"), data_folder) as address:
+        yield address
 
 
 def _wait_until_healthy(address: str, process: subprocess.Popen) -> None:

@@ -62,11 +62,17 @@ def test_bn_cnn_is_small():
     assert parameters(zoo.build("bn-cnn", (3, 32, 32), 10)) < 100_000
 
 
-@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (2, 33, 47)], ids=str)
-@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        (name, shape)
+        for name in OWN
+        for shape in [(1, 28, 28), (3, 32, 32), (2, 33, 47)]
+        if (name, shape) != ("lenet-cifar", (1, 28, 28))  # its third convolution needs 32×32 pixels
+    ],
+    ids=str,
+)
 def test_our_networks_return_logits(name, shape):
-    if name == "lenet-cifar" and shape == (1, 28, 28):
-        pytest.skip("its third convolution needs 32×32 pixels")
     logits = zoo.build(name, shape, 7).train()(torch.rand(2, *shape))
     assert logits.shape == (2, 7)
     assert not torch.allclose(logits.exp().sum(dim=1), torch.ones(2), atol=1e-3)  # no softmax in the network
