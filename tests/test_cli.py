@@ -68,7 +68,7 @@ def test_train_is_the_contract_then_cached_then_fresh(capsys, tmp_path):
     folder = str(tmp_path / "elsewhere")
     first = run_json(capsys, *TRAIN, "--runs", folder)
     assert list(first["history"][0]) == ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"]
-    assert {"run_id", "status", "cached", "config", "params", "history", "best", "test"} <= set(first)
+    assert set(first) == {"run_id", "status", "cached", "config", "params", "history", "best", "test"}
     assert (first["status"], first["cached"], first["params"]) == ("done", False, 7850)
     assert [epoch["epoch"] for epoch in first["history"]] == [1, 2]
     assert set(first["best"]) == {"epoch", "val_loss", "val_acc"}

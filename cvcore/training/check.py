@@ -1,5 +1,7 @@
 """Asks everything that can be asked before training starts, so that nothing fails half-way."""
 
+import torch
+
 from cvcore.config import RunConfig
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
@@ -7,6 +9,7 @@ from cvcore.data.split import training_indices
 from cvcore.errors import ConfigError, RunError
 from cvcore.models import zoo
 from cvcore.training.runs import RunStore
+from cvcore.transfer.strategies import reuse
 
 
 def checked(config: RunConfig, store: RunStore) -> RunConfig:
@@ -17,9 +20,9 @@ def checked(config: RunConfig, store: RunStore) -> RunConfig:
     dataset = catalog.open_dataset(config.data.name)
     spec = zoo.find(config.model.name)
     _check_batch(config, dataset)
-    if config.transfer:
-        _check_source(config, store)
     zoo.check_fit(spec.name, dataset.image_shape, len(dataset.classes))
+    if config.transfer:
+        _check_source(config, dataset, store)
     return config.with_data(dataset.fingerprint)
 
 
@@ -33,7 +36,7 @@ def _check_batch(config: RunConfig, dataset: Dataset) -> None:
         )
 
 
-def _check_source(config: RunConfig, store: RunStore) -> None:
+def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     source = store.find(config.transfer.source)
     if source.status != "done":
         raise RunError(f"{source.run_id} is {source.status}: only a finished run can be transferred from")
@@ -41,3 +44,7 @@ def _check_source(config: RunConfig, store: RunStore) -> None:
         raise ConfigError(
             f"model: given {config.model.name!r}, but {source.run_id} trained {source.config.model.name!r}; choose that"
         )
+    entry = catalog.entry(source.config.data.name)
+    with torch.device("meta"):  # the names and shapes of both networks' weights, without the weights
+        given = zoo.build(config.model.name, entry.image, entry.classes).state_dict()
+        reuse(zoo.build(config.model.name, dataset.image_shape, len(dataset.classes)), given, "finetune")

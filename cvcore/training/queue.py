@@ -21,7 +21,12 @@ class Queue:
     @property
     def folder(self) -> Path:
         folder = self.store.root / ".queue"
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"cannot write to {self.store.root} ({error.strerror}): choose another runs folder"
+            ) from error
         return folder
 
     def training_lock(self) -> FileLock:

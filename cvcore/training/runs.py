@@ -98,7 +98,8 @@ class Run:
         return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.when))
 
     def result(self) -> dict[str, Any]:
-        """The run as the command line prints it with --json."""
+        """The run as the command line prints it with --json; "error" is there only if it failed."""
+        error = {"error": self.end["error"]} if "error" in self.end else {}
         return {
             "run_id": self.run_id,
             "status": self.status,
@@ -107,7 +108,7 @@ class Run:
             "history": [asdict(epoch) for epoch in self.history],
             "best": self.end.get("best"),
             "test": self.end.get("test"),
-            "error": self.end.get("error"),
+            **error,
         }
 
 

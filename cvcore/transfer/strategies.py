@@ -27,7 +27,11 @@ def reuse(model: nn.Module, weights: dict[str, torch.Tensor], strategy: Literal[
     own = {name: value for name, value in model.state_dict().items() if not name.startswith(f"{head}.")}
     wrong = sorted(body.keys() ^ own.keys()) or [name for name in own if own[name].shape != body[name].shape]
     if wrong:
-        raise ModelError(f"the weights do not fit the network at {wrong[0]!r}: transfer between networks of one name")
+        sizes = " and ".join(str(list(state[wrong[0]].shape)) for state in (body, own) if wrong[0] in state)
+        raise ModelError(
+            f"the weights do not fit the network at {wrong[0]} ({sizes}): "
+            "transfer between sets of the same channels, with a network that takes both image sizes"
+        )
     model.load_state_dict(body, strict=False)
     if strategy == "frozen":
         for name, parameter in model.named_parameters():

@@ -14,7 +14,7 @@ from cvcore.plots.style import CATEGORIES, colour_of
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
 from cvcore.training.worker import ensure_worker, is_alive
-from cvcore.ui.frame import metric_row
+from cvcore.ui.frame import errors_as_lines, metric_row
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
@@ -133,7 +133,12 @@ def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> 
     """
     statuses = [run.status for run in _present(run_ids)]
     tick = TICK if set(statuses) & set(ACTIVE) else None
-    st.fragment(_live_curves, run_every=tick)(tuple(run_ids), names or {}, statuses)
+    st.fragment(_guarded_live_curves, run_every=tick)(tuple(run_ids), names or {}, statuses)
+
+
+def _guarded_live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list[str]) -> None:
+    with errors_as_lines():  # a fragment's own reruns pass by the page's guard
+        _live_curves(run_ids, names, statuses)
 
 
 def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list[str]) -> None:

@@ -23,9 +23,9 @@ from cvcore.training.runs import Run, RunStore, is_locked
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def make(store, *, model="perceptron", transfer=None, per_class=0, **train) -> Run:
+def make(store, *, data="digits", model="perceptron", transfer=None, per_class=0, **train) -> Run:
     values = {
-        "data": {"name": "digits", "per_class": per_class},
+        "data": {"name": data, "per_class": per_class},
         "model": {"name": model},
         "train": {"epochs": 3, **train},
         "transfer": transfer,
@@ -181,6 +181,9 @@ class TestTransfer:
         source = trained(store)
         with pytest.raises(ConfigError, match="trained 'perceptron'; choose that"):
             make(store, model="mlp", transfer={"source": source.run_id, "strategy": "frozen"})
+        grey = trained(store, model="bn-cnn", epochs=1)
+        with pytest.raises(ModelError, match=r"stage1\.conv\.weight .* transfer between sets of the same channels"):
+            make(store, data="shapes", model="bn-cnn", transfer={"source": grey.run_id, "strategy": "finetune"})
         waiting = make(store, seed=5)
         with pytest.raises(RunError, match="is queued: only a finished run"):
             make(store, transfer={"source": waiting.run_id, "strategy": "frozen"})
