@@ -10,7 +10,7 @@ LEVELS = [
     {"errors", "files", "paths", "config", "tables"},
     {"data", "models", "analysis"},
     {"transfer", "training"},
-    {"plots", "cli", "ui"},
+    {"plots", "commands", "cli", "ui"},
 ]
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}
 FILES = sorted((ROOT / "cvcore").rglob("*.py"))
