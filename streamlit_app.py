@@ -67,7 +67,7 @@ def main() -> None:
             link(step.page, step.link, **step.query)
     st.subheader("Newest runs", anchor=False)
     with errors_as_lines():
-        run_table(store().list()[:8])
+        run_table(store().list()[:8], brief=True)
         link(TRAINING, "All runs and their curves")
 
 

@@ -2,7 +2,16 @@
 
 import sys
 
-from cvcore.cli import main
+
+def _run() -> int:
+    try:
+        from cvcore.cli import main
+
+        return main()
+    except KeyboardInterrupt:  # while modules are still being imported
+        print("cvcore: stopped", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_run())

@@ -4,8 +4,8 @@ Results go to stdout (one JSON object with --json); errors go to stderr as one l
 """
 
 import argparse
+import io
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,19 +19,30 @@ from cvcore.errors import ConfigError, CvcoreError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit status: 0 fine, 1 a run failed, 2 the input was wrong, 130 stopped by Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × shows ?, and no traceback
+    # what a user can mend is told in one line; a worker, which nobody watches, logs the rest
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("cvcore").setLevel(logging.CRITICAL)
     try:
         options = _parser().parse_args(arguments)
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
         return options.command(options)
     except CvcoreError as error:
-        print(f"cvcore: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader has seen enough, as in `… | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _refuse(str(error))
+    except OSError as error:
+        return _refuse(
+            f"{error.filename or 'output'}: {error.strerror or error}; choose another folder or free some space"
+        )
     except KeyboardInterrupt:
-        print("cvcore: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        print("cvcore: stopped", file=sys.stderr)
         return 130
+
+
+def _refuse(message: str) -> int:
+    """Say on stderr in one line what was wrong; exit status 2."""
+    print(f"cvcore: {message}", file=sys.stderr)
+    return 2
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,6 +5,8 @@ Heavy imports stand inside the commands that need them, so that a typo is answer
 
 import argparse
 import json
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,8 +25,16 @@ def _store(options: argparse.Namespace) -> RunStore:
     return RunStore(Path(options.runs).resolve()) if options.runs else default_store()
 
 
+def _say(line: str) -> None:
+    """Print, or go on in silence once nobody reads any more, as in `… | head`: a run must not die of that."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    _say(json.dumps(value, allow_nan=False))
 
 
 def datasets(options: argparse.Namespace) -> int:
@@ -48,7 +58,7 @@ def datasets(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"datasets": rows})
     else:
-        print(table(rows, ["name", "classes", "image", "train", "test", "state", "title"]))
+        _say(table(rows, ["name", "classes", "image", "train", "test", "state", "title"]))
     return 0
 
 
@@ -75,13 +85,13 @@ def data(options: argparse.Namespace) -> int:
     if options.json:
         _print_json(values)
         return 0
-    print(f"{dataset.name}: images {_shape(dataset.image_shape)}, values {pixels.low}..{pixels.high}")
-    print(f"mean {_numbers(pixels.mean)}, std {_numbers(pixels.std)} (training split, scale 0..1)")
+    _say(f"{dataset.name}: images {_shape(dataset.image_shape)}, values {pixels.low}..{pixels.high}")
+    _say(f"mean {_numbers(pixels.mean)}, std {_numbers(pixels.std)} (training split, scale 0..1)")
     rows = [
         {"class": label, "train": train, "test": test}
         for label, train, test in zip(dataset.classes, counts["train"], counts["test"], strict=True)
     ]
-    print(table(rows, ["class", "train", "test"]))
+    _say(table(rows, ["class", "train", "test"]))
     return 0
 
 
@@ -95,7 +105,7 @@ def models(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"models": rows})
     else:
-        print(table(rows, ["name", "source", "input", "title"]))
+        _say(table(rows, ["name", "source", "input", "title"]))
     return 0
 
 
@@ -116,9 +126,9 @@ def summary(options: argparse.Namespace) -> int:
         }
         for layer in summary.layers
     ]
-    print(table(rows, ["name", "type", "output", "params", "mult-adds"]))
-    print(f"{summary.model} on {_shape(summary.input)}: {summary.params:,} parameters ", end="")
-    print(f"({summary.trainable_params:,} trainable), {summary.mult_adds:,} mult-adds (MACs) an image")
+    _say(table(rows, ["name", "type", "output", "params", "mult-adds"]))
+    counts = f"{summary.params:,} parameters ({summary.trainable_params:,} trainable)"
+    _say(f"{summary.model} on {_shape(summary.input)}: {counts}, {summary.mult_adds:,} mult-adds (MACs) an image")
     return 0
 
 
@@ -167,7 +177,7 @@ def train(options: argparse.Namespace) -> int:
     from cvcore.training.worker import train_in_turn
 
     store = _store(options)
-    tell = _silent if options.json else print
+    tell = _silent if options.json else _say
     run, cached = Queue(store).submit(checked(config, store), fresh=options.fresh)
     if cached:
         tell(f"{run.run_id} was trained on {run.date}; --fresh trains it again")
@@ -175,12 +185,16 @@ def train(options: argparse.Namespace) -> int:
             tell(_epoch_line(epoch, config.train.epochs))
     else:
         tell(f"{run.run_id}")
-        run = train_in_turn(
-            store,
-            run.run_id,
-            on_epoch=lambda epoch: tell(_epoch_line(epoch, config.train.epochs)),
-            on_wait=lambda other: print(f"cvcore: waiting for {other} to end", file=sys.stderr),
-        )
+        try:
+            run = train_in_turn(
+                store,
+                run.run_id,
+                on_epoch=lambda epoch: tell(_epoch_line(epoch, config.train.epochs)),
+                on_wait=lambda other: print(f"cvcore: waiting for {other} to end", file=sys.stderr),
+            )
+        except KeyboardInterrupt:
+            print(f"cvcore: stopped {run.run_id}; the same command without --fresh goes on", file=sys.stderr)
+            return 130
     return _report(run, options, cached=cached)
 
 
@@ -190,11 +204,11 @@ def _report(run: Run, options: argparse.Namespace, **more: Any) -> int:
         _print_json(result)
     elif run.status == "done":
         best, test = result["best"], result["test"]
-        print(f"best epoch {best['epoch']}: validation accuracy {best['val_acc']:.1%}, test accuracy {test['acc']:.1%}")
+        _say(f"best epoch {best['epoch']}: validation accuracy {best['val_acc']:.1%}, test accuracy {test['acc']:.1%}")
     if run.status == "failed":
         print(f"cvcore: {run.run_id} failed: {result['error']}", file=sys.stderr)
     elif run.status != "done" and not options.json:
-        print(f"{run.run_id} is {run.status} after {len(run.history)} epochs")
+        _say(f"{run.run_id} is {run.status} after {len(run.history)} epochs")
     return 0 if run.status in ("done", "queued", "running") else 1
 
 
@@ -215,7 +229,7 @@ def runs(options: argparse.Namespace) -> int:
         run = store.find(options.run_id)
         if not options.json:
             for epoch in run.history:
-                print(_epoch_line(epoch, run.config.train.epochs))
+                _say(_epoch_line(epoch, run.config.train.epochs))
         _report(run, options)
         return 0
     rows = [
@@ -224,7 +238,8 @@ def runs(options: argparse.Namespace) -> int:
             "status": run.status,
             "data": run.config.data.name,
             "model": run.config.model.name,
-            "epochs": f"{len(run.history)}/{run.config.train.epochs}",
+            "epochs": len(run.history),
+            "epochs_planned": run.config.train.epochs,
             "test_acc": run.end.get("test", {}).get("acc"),
             "date": run.date,
             "shipped": run.shipped,
@@ -234,17 +249,25 @@ def runs(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"runs": rows})
     elif rows:
-        shown = [{**row, "test acc": "" if row["test_acc"] is None else f"{row['test_acc']:.1%}"} for row in rows]
-        print(table(shown, ["run_id", "status", "epochs", "test acc", "date"]))
+        shown = [
+            {
+                **row,
+                "epochs": f"{row['epochs']}/{row['epochs_planned']}",
+                "test acc": "" if row["test_acc"] is None else f"{row['test_acc']:.1%}",
+            }
+            for row in rows
+        ]
+        _say(table(shown, ["run_id", "status", "epochs", "test acc", "date"]))
     else:
-        print(f"no runs in {store.root}: `python -m cvcore train --data digits --model lenet5` makes one")
+        _say(f"no runs in {store.root}: `python -m cvcore train --data digits --model lenet5` makes one")
     return 0
 
 
 def worker(options: argparse.Namespace) -> int:
-    from cvcore.training.worker import LINGER, serve
+    from cvcore.training.worker import serve
 
-    serve(_store(options), once=options.once, linger=LINGER if options.linger is None else options.linger)
+    logging.getLogger("cvcore").setLevel(logging.INFO)  # a worker's log is where failures are told in full
+    serve(_store(options), once=options.once, linger=options.linger)
     if options.json:
         _print_json({"runs": [{"run_id": run.run_id, "status": run.status} for run in _store(options).list()]})
     return 0

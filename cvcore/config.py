@@ -15,7 +15,8 @@ from cvcore.errors import ConfigError
 SCHEMA_VERSION = 1
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
-RunId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*-[0-9a-f]{12}$")]
+RUN_ID_PATTERN = r"^[a-z0-9][a-z0-9.-]{0,180}-[0-9a-f]{12}$"
+RunId = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
 PositiveRate = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
 
 
@@ -130,10 +131,14 @@ def _one_line(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return message
-    field = ".".join(str(part) for part in first["loc"][-1:])
+    # "data.name" and "model.name" are called data and model wherever people meet them
+    field = str(first["loc"][-1] if first["loc"][-1] != "name" else first["loc"][0])
     if first["type"] == "extra_forbidden":
         return f"unknown setting {field!r}: see RunConfig for the known ones"
     if first["type"] == "missing":
         return f"{field}: missing, a run needs it"
+    if first["type"].startswith("string_"):
+        kind = "a run's id, see `runs`" if field == "source" else "a name: letters, digits and - _ . :"
+        return f"{field}: given {first['input']!r}, it should be {kind}"
     allowed = (message[0].lower() + message[1:]).replace("input should", "it should")
     return f"{field}: given {first['input']!r}, {allowed}"

@@ -77,7 +77,12 @@ def offer_download(entry: catalog.Entry) -> None:
     )
     if st.button(f"Download {entry.download_mb:.0f} MB", type="primary"):
         bar = st.progress(0.0, text=f"Downloading {entry.title} …")
-        catalog.download(entry.name, lambda share: bar.progress(share, text=f"Downloading {entry.title} … {share:.0%}"))
+        try:
+            catalog.download(
+                entry.name, lambda share: bar.progress(share, text=f"Downloading {entry.title} … {share:.0%}")
+            )
+        finally:
+            bar.empty()
         st.rerun()
 
 

@@ -79,18 +79,16 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
     spec = zoo.find(name)
     st.caption(f"{spec.title}. {spec.summary} {spec.paper}")
     totals(summary)
-    table, chart = st.columns([3, 2], gap="large")
-    with table:
-        st.subheader("Layers, in the order they run", anchor=False)
-        layer_table(summary)
-    with chart:
-        st.subheader("Where the cost sits", anchor=False)
-        cost_chart(summary)
+    st.subheader("Layers, in the order they run", anchor=False)
+    layer_table(summary)
+    st.subheader("Where the cost sits", anchor=False)
+    cost_chart(summary)
     with st.expander("How these numbers are counted"):
         st.markdown(
             "One image of no content passes through a copy of the network without weights (PyTorch's meta device); "
             "torchinfo notes what comes out of each layer. A **mult-add** is a multiplication with its addition, also "
-            "called MAC; FLOPs are about twice as many. Products of matrices that torchinfo does not see, as in "
+            "called MAC; FLOPs are about twice as many. As torchinfo counts them, biases and the scale and shift of a "
+            "normalisation are in. Products of matrices that torchinfo does not see, as in "
             "attention, are counted with PyTorch's own formulas. Rows marked *(own parameters)* are weights that a "
             "block holds itself; *(not executed)* are weights of layers that do not run for a prediction. "
             "The columns add up to the totals."
@@ -111,7 +109,7 @@ def totals(summary) -> None:
 def layer_table(summary) -> None:
     frame_of_layers = pd.DataFrame(
         {
-            "layer": [layer.name for layer in summary.layers],
+            "layer": [layer.name or "(network)" for layer in summary.layers],
             "type": [layer.type for layer in summary.layers],
             "output": [shape(layer.output) for layer in summary.layers],
             "params": [layer.params for layer in summary.layers],
@@ -120,39 +118,45 @@ def layer_table(summary) -> None:
     )
     st.dataframe(
         frame_of_layers,
+        key=f"layers-{summary.model}",  # another network, other column widths
         hide_index=True,
         height="content" if len(frame_of_layers) <= 16 else 620,
         column_config={
-            "layer": st.column_config.TextColumn("Layer", help="Its name inside the network"),
-            "type": st.column_config.TextColumn("Type"),
-            "output": st.column_config.TextColumn("Output", help="Shape of the result for one image"),
-            "params": st.column_config.NumberColumn("Parameters", format="localized"),
-            "mult_adds": st.column_config.NumberColumn("Mult-adds", format="localized", help="MACs for one image"),
+            "layer": st.column_config.TextColumn("Layer", width=260, help="Its name inside the network"),
+            "type": st.column_config.TextColumn("Type", width=150),
+            "output": st.column_config.TextColumn("Output", width=110, help="Shape of the result for one image"),
+            "params": st.column_config.NumberColumn("Parameters", width=110, format="localized"),
+            "mult_adds": st.column_config.NumberColumn(
+                "Mult-adds", width=130, format="localized", help="MACs for one image"
+            ),
         },
     )
     st.caption(f"Sums: {summary.params:,} parameters, {summary.mult_adds:,} mult-adds. Click a column to sort.")
 
 
 def cost_chart(summary) -> None:
-    """The layers that cost most, in running order."""
+    """The layers that cost most, in running order, and all others together."""
     costly = [layer for layer in summary.layers if layer.params or layer.mult_adds]
     total_params, total_macs = max(summary.params, 1), max(summary.mult_adds, 1)
     top = sorted(costly, key=lambda layer: -(layer.params / total_params + layer.mult_adds / total_macs))[:MAX_BARS]
     shown = [layer for layer in costly if layer in top]
+    names = [shortened(layer.name or "(network)") for layer in shown]
+    params, mult_adds = [layer.params for layer in shown], [layer.mult_adds for layer in shown]
+    if len(costly) > len(shown):
+        names.append(f"the other {len(costly) - len(shown)}")
+        params.append(summary.params - sum(params))
+        mult_adds.append(summary.mult_adds - sum(mult_adds))
     st.plotly_chart(
-        bars.layer_costs(
-            [layer.name for layer in shown],
-            [layer.params for layer in shown],
-            [layer.mult_adds for layer in shown],
-            total_params=summary.params,
-            total_mult_adds=summary.mult_adds,
-        ),
+        bars.layer_costs(names, params, mult_adds, total_params=summary.params, total_mult_adds=summary.mult_adds),
         key="costs",
         config={"displayModeBar": False},
-        alt="Share of parameters and mult-adds in each layer",
+        alt=f"Share of parameters and mult-adds in {len(names)} layers of {summary.model}",
     )
-    if len(costly) > len(shown):
-        st.caption(f"The {len(shown)} costliest of {len(costly)} layers with weights.")
+
+
+def shortened(name: str, longest: int = 28) -> str:
+    """A layer's name with its middle left out where it is long: its end tells the layer, its beginning the part."""
+    return name if len(name) <= longest else f"{name[: longest // 4]}…{name[-(longest - longest // 4 - 1) :]}"
 
 
 main()

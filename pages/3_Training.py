@@ -4,7 +4,9 @@ import streamlit as st
 
 from cvcore.config import RunConfig, TrainConfig, parse_config
 from cvcore.data import catalog
+from cvcore.errors import CvcoreError
 from cvcore.models import zoo
+from cvcore.training.runs import Run
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, live_curves, make_ready, result_metrics, run_table, store, submit
 
@@ -14,14 +16,14 @@ DEFAULT = TrainConfig()
 def main() -> None:
     frame("Training", "Choose data and a network, train, and watch how loss and accuracy change with every epoch.")
     make_ready()
+    values: dict = {}
     with errors_as_lines():
         values = form()
-        fresh = st.session_state.pop("train_again", False)
-        if train_button() or fresh:
-            train(parse_config(values), fresh=fresh)
+        if train_button():
+            train(parse_config(values))
     with errors_as_lines():
-        cached_note()
-        show_runs()
+        cached_note(values)
+        show_runs(values)
 
 
 def help_of(field: str) -> str:
@@ -82,42 +84,65 @@ def train_button() -> bool:
     return st.button("Train", type="primary", icon=":material/play_arrow:")
 
 
-def train(config: RunConfig, *, fresh: bool) -> None:
+def train(config: RunConfig, *, fresh: bool = False) -> None:
     """Queue the run, show it first, and remember whether it was there already."""
-    run, cached = submit(config, fresh=fresh)
-    shown = [each for each in st.session_state.get("runs", []) if each != run.run_id]
-    st.session_state["runs"] = [run.run_id, *shown][:6] if st.session_state.get("overlay") else [run.run_id]
+    ((run, cached),) = submit(config, fresh=fresh)
+    shown = [each for each in st.session_state.get("shown_runs", []) if each != run.run_id]
+    st.session_state["runs"] = [run.run_id, *shown][:8] if st.session_state.get("overlay") else [run.run_id]
     st.session_state["cached"] = run.run_id if cached else None
 
 
-def cached_note() -> None:
-    """Say that a run was answered from the cache, and offer to train it all the same."""
-    run = store().get(st.session_state.get("cached") or "none")
-    if run and run.status == "done":
-        with st.container(horizontal=True, vertical_alignment="center"):
-            shipped = "It came with the app. " if run.shipped else ""
-            st.info(
-                f"Cached: these settings were trained on {run.date}. {shipped}Nothing was computed again.",
-                icon=":material/history:",
-            )
-            st.button(
-                "Train again", on_click=lambda: st.session_state.update(train_again=True), icon=":material/refresh:"
-            )
+def cached_note(values: dict) -> None:
+    """Say that a run was answered from the cache, as long as the form still asks for it; offer to train it again."""
+    run = store().get(st.session_state.get("cached") or "")
+    if run is None or run.status != "done" or not asks_for(values, run):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        shipped = "It came with the app. " if run.shipped else ""
+        st.info(
+            f"Cached: these settings were trained on {run.date}. {shipped}Nothing was computed again.",
+            icon=":material/history:",
+        )
+        if st.button("Train again", icon=":material/refresh:", help="Forget this run and train it from the start"):
+            train(run.config, fresh=True)
+            st.rerun()
 
 
-def show_runs() -> None:
+def asks_for(values: dict, run: Run) -> bool:
+    """Whether the form, as it stands, asks for just this run."""
+    try:
+        return parse_config(values).with_data(run.config.data.fingerprint) == run.config
+    except CvcoreError:
+        return False
+
+
+def runs_to_show(runs: list[Run], values: dict) -> list[str]:
+    """Ids of the runs to draw: the visitor's last choice, else the address's, else the newest that suits the form."""
+    known = {run.run_id for run in runs}
+    asked = st.session_state.get("shown_runs") or st.query_params.get_all("run")
+    found = [run_id for run_id in asked if run_id in known]
+    if missing := [run_id for run_id in asked if run_id not in known]:
+        st.warning(f"There is no run {', '.join(missing)} here (any more).", icon=":material/info:")
+    with_curves = [run for run in runs if run.history] or runs
+    wanted = (values["data"]["name"], values["model"]["name"]) if values else None
+    suited = [run for run in with_curves if (run.config.data.name, run.config.model.name) == wanted]
+    return found or [(suited or with_curves)[0].run_id]
+
+
+def show_runs(values: dict) -> None:
     """Curves of the chosen runs, then the list of all."""
     runs = store().list()
     if not runs:
         run_table(runs)
         return
     labels = {run.run_id: label(run) for run in runs}
+    if "runs" not in st.session_state:  # the first visit, or back from another page
+        st.session_state["runs"] = runs_to_show(runs, values)
+    st.session_state["runs"] = [each for each in st.session_state["runs"] if each in labels]  # one may be gone
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     right.toggle(
         "Overlay", key="overlay", persist_state="session", help="Keep earlier runs in the plots when a new one starts."
     )
-    chosen = st.session_state.get("runs", st.query_params.get_all("run") or [runs[0].run_id])
-    st.session_state["runs"] = [each for each in chosen if each in labels]  # one may have been deleted meanwhile
     shown = left.multiselect(
         "Runs in the plots",
         list(labels),
@@ -125,16 +150,16 @@ def show_runs() -> None:
         key="runs",
         max_selections=8,
         placeholder="choose one or several runs",
+        help="Up to eight runs, drawn over each other, each in its own colour.",
     )
-    st.query_params["run"] = shown  # the address shows what is shown: reload it, or share it
+    st.session_state["shown_runs"] = shown
+    if st.query_params.get_all("run") != shown:
+        st.query_params["run"] = shown  # the address shows what is shown: reload it, or share it
     if shown:
         only = store().find(shown[0])
         if len(shown) == 1 and only.status == "done":
             result_metrics(only)
         live_curves(shown)
-        st.caption(
-            "Full lines: validation images. Dotted: training images. A ring marks the epoch whose weights were kept."
-        )
     st.subheader("All runs", anchor=False)
     run_table(runs)
 

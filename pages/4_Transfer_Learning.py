@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 
 from cvcore.config import RunConfig, parse_config
@@ -11,7 +12,7 @@ from cvcore.plots import bars
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
-from cvcore.ui.runs import colour, label, live_curves, make_ready, run_table, store, submit
+from cvcore.ui.runs import colours, label, live_curves, make_ready, run_table, store, submit
 
 MODEL = "bn-cnn"
 
@@ -50,8 +51,7 @@ def main() -> None:
         for place, strategy in zip(st.columns(3, gap="medium"), STRATEGIES, strict=True):
             place.markdown(f"**{strategy.title}**  \n{strategy.meaning}")
         if st.button("Train all three", type="primary", icon=":material/play_arrow:"):
-            for config in configs.values():
-                submit(config)
+            submit(*configs.values())
         show_results(configs)
 
 
@@ -67,18 +67,35 @@ def usable(run: Run) -> bool:
 
 def controls(sources: list[Run]) -> dict[str, RunConfig]:
     """The config of each strategy, by its key, for the chosen backbone and images."""
-    one, two, three, four, five = st.columns([3, 2, 1, 1, 1])
+    one, two, three, four, five = st.columns([3, 1.6, 1.5, 1.1, 1.4])
     source = one.selectbox(
         "Backbone", sources, format_func=label, key="source", help="A finished run whose layers are reused."
     )
-    targets = [name for name in catalog.names() if catalog.entry(name).state != "needs download"]
+    there = [name for name in catalog.names() if catalog.entry(name).state != "needs download"]
+    targets = [name for name in there if name != source.config.data.name]  # of those it has seen every image
     target = two.selectbox(
         "Data set", targets, key="target", bind="query-params", help="The new, small set to learn from."
     )
-    few = three.number_input("Images a class", value=2, min_value=1, step=1, key="few", persist_state="session")
-    epochs = four.number_input("Epochs", value=80, min_value=1, step=5, key="few-epochs", persist_state="session")
+    few = three.number_input(
+        "Images a class",
+        value=2,
+        min_value=1,
+        step=1,
+        key="few",
+        persist_state="session",
+        help="How many labelled images of each class the network may learn from.",
+    )
+    epochs = four.number_input(
+        "Epochs", value=80, step=5, key="few-epochs", persist_state="session", help="Passes over these images."
+    )
     lr = five.number_input(
-        "Learning rate", value=0.003, format="%.4g", step=0.001, key="few-lr", persist_state="session"
+        "Learning rate",
+        value=0.003,
+        format="%.4g",
+        step=0.001,
+        key="few-lr",
+        persist_state="session",
+        help="Step size of adam, the same for all three.",
     )
     with st.expander("More options"):
         seed = st.number_input(
@@ -95,7 +112,13 @@ def controls(sources: list[Run]) -> dict[str, RunConfig]:
     base = {
         "data": {"name": target, "per_class": few, "split_seed": seed},
         "model": {"name": MODEL},
-        "train": {"epochs": epochs, "lr": lr, "seed": seed, "batch_size": min(20, few * classes), "selection": "last"},
+        "train": {
+            "epochs": epochs,
+            "lr": lr,
+            "seed": seed,
+            "batch_size": min(20, few * classes),
+            "selection": "last",
+        },
     }
     reused = {key: {**base, "transfer": {"source": source.run_id, "strategy": key}} for key in ("frozen", "finetune")}
     return {key: parse_config(values) for key, values in {"scratch": base, **reused}.items()}
@@ -106,10 +129,13 @@ def show_few_images(config: RunConfig) -> None:
     dataset = ui_data.opened(config.data.name)
     labels = dataset.train.labels
     chosen, _ = training_indices(labels, config.data)
-    by_class = sorted(chosen.tolist(), key=lambda index: labels[index])
-    ui_data.show_images(dataset, "train", by_class[:100], columns=min(10, len(by_class)), tile=34)
+    classes = len(dataset.classes)
+    shown = np.concatenate([chosen[labels[chosen] == label][: max(1, 100 // classes)] for label in range(classes)])
+    tile = 34 if max(map(len, dataset.classes)) < 5 else 58  # pixels: long names need room
+    ui_data.show_images(dataset, "train", shown, columns=10 if tile == 34 else 6, tile=tile)
+    part = f" {len(shown)} of them are shown." if len(shown) < len(chosen) else ""
     st.caption(
-        f"These {len(by_class)} labelled images are all that is learnt from. The last epoch is kept; "
+        f"These {len(chosen):,} labelled images are all that is learnt from.{part} The last epoch is kept; "
         "the held-out images only draw the curves."
     )
 
@@ -119,6 +145,7 @@ def show_results(configs: dict[str, RunConfig]) -> None:
     found = {key: store().get(run_id) for key, run_id in run_ids(configs).items()}
     runs = {key: run for key, run in found.items() if run}
     if not runs:
+        st.info("Press Train all three: the results appear here, in about half a minute.", icon=":material/show_chart:")
         return
     titles = {strategy.key: strategy.title for strategy in STRATEGIES}
     done = {titles[key]: run for key, run in runs.items() if run.status == "done"}
@@ -126,11 +153,12 @@ def show_results(configs: dict[str, RunConfig]) -> None:
         st.subheader(
             f"Accuracy on {len(ui_data.opened(configs['scratch'].data.name).test):,} test images", anchor=False
         )
+        colour = colours([run.run_id for run in runs.values()])
         st.plotly_chart(
             bars.accuracies(
                 list(done),
                 [run.end["test"]["acc"] for run in done.values()],
-                [colour(run.run_id) for run in done.values()],
+                [colour[run.run_id] for run in done.values()],
             ),
             key="accuracies",
             config={"displayModeBar": False},

@@ -35,7 +35,10 @@ def few_per_class(labels: np.ndarray, candidates: np.ndarray, per_class: int, se
     for label in np.unique(labels):
         members = candidates[labels[candidates] == label]
         if len(members) < per_class:
-            raise ConfigError(f"per_class: given {per_class}, but class {label} has {len(members)} training images")
+            raise ConfigError(
+                f"per_class: given {per_class}, but class {label} has {len(members)} training images; "
+                f"choose 1 to {len(members)}, or 0 for all"
+            )
         chosen.append(rng.permutation(members)[:per_class])
     return np.sort(np.concatenate(chosen))
 

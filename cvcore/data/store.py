@@ -24,32 +24,43 @@ def open_or_make(key: str, make: Callable[[], Dataset]) -> Dataset:
 
     `key` names content and form (for example "glyphs-v1"). Two processes that ask at once make it once.
     """
-    folder = _root() / key
-    dataset = _read(folder)
-    if dataset is None:
-        with FileLock(folder.with_name(f".{key}.lock")):
+    dataset = _read(_root() / key) or _read(_spare_root() / key)
+    if dataset is not None:
+        return dataset
+    folder = _writable_root() / key
+    with FileLock(folder.with_name(f".{key}.lock")):
+        dataset = _read(folder)
+        if dataset is None:
+            _write(folder, make())
             dataset = _read(folder)
-            if dataset is None:
-                _write(folder, make())
-                dataset = _read(folder)
     if dataset is None:
         raise DataError(f"the stored form of {key} in {folder} cannot be read back: check the disk, then delete it")
     return dataset
 
 
 def _root() -> Path:
-    """Folder of the store: inside the data folder, or in the temporary folder where that cannot be written."""
-    wanted = paths.data_dir() / ".store"
-    # a read-only data folder has its own store there, so that two such folders never answer for each other
-    spare = f"cvcore-store-{hashlib.sha256(str(wanted).encode()).hexdigest()[:12]}"
-    for root in (wanted, Path(tempfile.gettempdir()) / spare):
+    """Folder of the store, inside the data folder."""
+    return paths.data_dir() / ".store"
+
+
+def _spare_root() -> Path:
+    """The store of a data folder that cannot be written to: in the temporary folder, one for each such folder."""
+    try:
+        temporary = Path(tempfile.gettempdir())
+    except FileNotFoundError:  # this machine has none that can be written to
+        return _root()
+    return temporary / f"cvcore-store-{hashlib.sha256(str(_root()).encode()).hexdigest()[:12]}"
+
+
+def _writable_root() -> Path:
+    for root in (_root(), _spare_root()):
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
         if os.access(root, os.W_OK):
             return root
-    raise DataError(f"cannot write to {wanted}: set CVCORE_DATA to a folder that can be written to")
+    raise DataError(f"cannot write to {_root()}: set CVCORE_DATA to a folder that can be written to")
 
 
 def _fingerprint(dataset: Dataset) -> str:
@@ -64,8 +75,9 @@ def _fingerprint(dataset: Dataset) -> str:
 
 def _write(folder: Path, dataset: Dataset) -> None:
     """Store `dataset` as `folder`: written beside it, then renamed, so that a reader never sees half of it."""
-    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    partial = folder.with_name(f".{folder.name}-{os.getpid()}")
     try:
+        partial.mkdir()
         for name in ("train", "test"):
             split = dataset.split(name)
             np.save(partial / f"{name}_images.npy", np.ascontiguousarray(split.images))
@@ -75,7 +87,9 @@ def _write(folder: Path, dataset: Dataset) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
     except OSError as error:
-        raise DataError(f"cannot store {dataset.name} in {folder.parent}: {error.strerror}; free some space") from error
+        raise DataError(
+            f"cannot store {dataset.name} in {folder.parent}: {error.strerror or error}; free some space"
+        ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -91,6 +105,6 @@ def _read(folder: Path) -> Dataset | None:
         return Dataset(meta["name"], tuple(meta["classes"]), train, test, meta["fingerprint"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, EOFError, ValueError, TypeError, KeyError) as error:
         log.warning("stored data set %s is damaged and is made again: %s", folder, error)
         return None

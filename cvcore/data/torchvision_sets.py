@@ -53,8 +53,10 @@ def _by_hand(kind: Callable) -> str:
     address = getattr(kind, "url", None) or " or ".join(kind.mirrors)
     folder = paths.data_dir() / (kind.__name__ if hasattr(kind, "mirrors") else "")
     wanted = Path(folder) / "raw" if hasattr(kind, "mirrors") else folder
-    return f"fetch the files by hand from {address} into {wanted}"
+    return f"fetch the files by hand from {address} into {wanted}; the bundled sets work without them"
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
+    """What went wrong, on one line; torchvision puts the cause below a line that ends in a colon."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).rstrip(".")

@@ -74,6 +74,8 @@ def find(name: str) -> ModelSpec:
     """The network of that name. Raises ModelError, with the nearest names, where there is none."""
     if name in _OURS:
         return _OURS[name][0]
+    if name.startswith("@"):
+        raise ModelError(f"{name}: networks from a file cannot be read by this version; give a name, see `models`")
     from cvcore.models import torchvision_nets
 
     theirs = torchvision_nets.classifier_names()
@@ -131,8 +133,8 @@ def _build_theirs(spec: ModelSpec, image_shape: ImageShape, num_classes: int) ->
 
     if image_shape[0] != 3:
         raise ModelError(
-            f"{spec.name} takes 3 channels (RGB), got {image_text(image_shape)}: repeat the grey channel three times, "
-            "or choose one of our own networks"
+            f"{spec.name} takes 3 channels (RGB), got {image_text(image_shape)}: choose a colour set such as shapes, "
+            "or one of our own networks"
         )
     return torchvision_nets.build(spec.name.removeprefix(THEIRS), image_shape, num_classes)
 

@@ -19,8 +19,11 @@ def class_counts(classes: Sequence[str], train: Sequence[int], test: Sequence[in
             hovertemplate=f"%{{x}}, {name}: %{{y:,}} images<extra></extra>",
         )
     figure.update_layout(barmode="stack", bargap=0.25)
-    figure.update_xaxes(type="category")
-    return styled(figure, x="class", y="images", height=300)
+    figure = styled(figure, x="class", y="images", height=300)
+    figure.update_layout(legend_traceorder="normal")
+    figure.update_xaxes(type="category", showgrid=False, dtick=1 if len(classes) <= 40 else None, tickfont_size=11)
+    figure.update_yaxes(tickformat=",d")
+    return figure
 
 
 def layer_costs(
@@ -47,8 +50,9 @@ def layer_costs(
             hovertemplate=f"%{{y}}: %{{customdata:,}} {label}, %{{x:.1f}} %<extra></extra>",
         )
     figure.update_layout(barmode="group", bargap=0.3)
-    figure.update_yaxes(autorange="reversed", type="category")
-    return styled(figure, x="share of the total (%)", y="", height=max(260, 60 + 34 * len(names)))
+    figure = styled(figure, x="share of the total (%)", y="", height=max(260, 60 + 34 * len(names)))
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    return figure
 
 
 def accuracies(labels: Sequence[str], values: Sequence[float], colours: Sequence[str]) -> go.Figure:
@@ -67,5 +71,5 @@ def accuracies(labels: Sequence[str], values: Sequence[float], colours: Sequence
     )
     figure = styled(figure, x="test accuracy (%)", y="", height=80 + 46 * len(labels), legend=False)
     figure.update_xaxes(range=[0, 108], tickvals=[0, 20, 40, 60, 80, 100])
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure

@@ -11,12 +11,14 @@ from cvcore.training.history import Epoch
 
 @dataclass(frozen=True)
 class Curve:
-    """A run to draw: what to call it, its history, its colour, and the epoch whose weights were kept (if known)."""
+    """A run to draw: what to call it, its history, its colour, the epoch whose weights were kept (if known), and, while
+    it trains, how many epochs are planned: the axis is then as long from the start, and the curve grows into it."""
 
     label: str
     history: Sequence[Epoch]
     colour: str
     best: int | None = None
+    planned: int | None = None
 
 
 def loss_curves(curves: Sequence[Curve]) -> go.Figure:
@@ -41,15 +43,17 @@ def _curves(curves: Sequence[Curve], field: str, title: str, *, scale: float, nu
                 name=curve.label,
                 legendgroup=curve.label,
                 showlegend=part == "val",
-                mode="lines+markers" if len(epochs) < 30 else "lines",
+                mode="lines+markers" if (curve.planned or len(epochs)) < 30 else "lines",
                 marker={"size": 5},
                 line={"color": curve.colour, "dash": dash, "width": 2},
                 hovertemplate=f"{curve.label}<br>epoch %{{x}}, {name}: %{{y:{number}}}{unit}<extra></extra>",
             )
         _ring_best(figure, curve, field, scale)
     figure = styled(figure, x="epoch", y=title)
-    longest = max((len(curve.history) for curve in curves), default=1)
-    figure.update_xaxes(range=[0.5, max(longest, 2) + 0.5], dtick=1 if longest <= 12 else None, tickformat="d")
+    longest = max((curve.planned or len(curve.history) for curve in curves), default=1)
+    figure.update_xaxes(range=[0.5, max(longest, 2) + 0.5], dtick=1 if longest <= 12 else None, tickformat=",d")
+    if not any(curve.history for curve in curves):  # nothing measured yet: no made-up numbers on the axis
+        figure.update_yaxes(range=[0, 100] if field == "acc" else [0, 1], showticklabels=field == "acc")
     return figure
 
 

@@ -2,15 +2,16 @@
 
 import plotly.graph_objects as go
 
-# Okabe & Ito's eight colours, told apart by people with any colour vision; black left out, since it is lost on dark
-CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442")
+# Okabe & Ito's colours, told apart by people with any colour vision; without black and yellow, which are lost on dark
+# and on white
+CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
 ACCENT = CATEGORIES[0]
 GREY = "#8A8F98"  # readable on white and on near-black
 GRID = "rgba(138, 143, 152, 0.22)"
 
 
 def colour_of(index: int) -> str:
-    """The category colour at `index`, repeating after the seventh."""
+    """The category colour at `index`, repeating after the last."""
     return CATEGORIES[index % len(CATEGORIES)]
 
 

@@ -2,12 +2,25 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import torch
 
 from cvcore.data.dataset import Split
+
+
+def batch_sizes(images: int, batch_size: int) -> list[int]:
+    """Sizes of an epoch's batches. One image left over joins the batch before: BatchNorm cannot train on one.
+
+    >>> batch_sizes(10, 4), batch_sizes(9, 4)
+    ([4, 4, 2], [4, 5])
+    """
+    whole, rest = divmod(images, batch_size)
+    sizes = [batch_size] * whole + [rest] * (rest > 0)
+    if rest == 1 and whole and batch_size > 1:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
 
 
 @dataclass(frozen=True)
@@ -31,14 +44,7 @@ class Batches:
         return len(self.indices)
 
     def __len__(self) -> int:
-        return len(self._bounds()) - 1
-
-    def _bounds(self) -> list[int]:
-        """Where batches begin and end. One image left over joins the batch before: BatchNorm cannot train on one."""
-        bounds = [*range(0, self.images, self.batch_size), self.images]
-        if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
-            del bounds[-2]
-        return bounds
+        return len(batch_sizes(self.images, self.batch_size))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         order = self.indices
@@ -49,8 +55,8 @@ class Batches:
         shift = torch.tensor([-m / s for m, s in zip(self.mean, self.std, strict=True)], device=self.device).view(
             -1, 1, 1
         )
-        bounds = self._bounds()
-        for start, end in pairwise(bounds):
+        ends = accumulate(batch_sizes(self.images, self.batch_size), initial=0)
+        for start, end in pairwise(ends):
             chosen = order[start:end]
             images = torch.from_numpy(self.split.images[chosen]).to(self.device)
             labels = torch.from_numpy(self.split.labels[chosen]).to(self.device)

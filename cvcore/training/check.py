@@ -2,12 +2,14 @@
 
 import torch
 
-from cvcore.config import RunConfig
+from cvcore.config import ModelConfig, RunConfig
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.data.split import training_indices
 from cvcore.errors import ConfigError, RunError
 from cvcore.models import zoo
+from cvcore.training.batches import batch_sizes
+from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
 from cvcore.transfer.strategies import reuse
 
@@ -19,21 +21,41 @@ def checked(config: RunConfig, store: RunStore) -> RunConfig:
     """
     dataset = catalog.open_dataset(config.data.name)
     spec = zoo.find(config.model.name)
-    _check_batch(config, dataset)
+    config = config.model_copy(update={"model": ModelConfig(name=spec.name)})  # one name for one network
+    check_device(choose_device())
+    images = _check_batch(config, dataset)
     zoo.check_fit(spec.name, dataset.image_shape, len(dataset.classes))
+    _check_normalisation(config, dataset, min(batch_sizes(images, config.train.batch_size)))
     if config.transfer:
         _check_source(config, dataset, store)
     return config.with_data(dataset.fingerprint)
 
 
-def _check_batch(config: RunConfig, dataset: Dataset) -> None:
+def _check_batch(config: RunConfig, dataset: Dataset) -> int:
+    """How many images there are to train on; at least a batch of them."""
     hold_out = config.train.selection != "test"
     train, _ = training_indices(dataset.train.labels, config.data, hold_out=hold_out)
+    if len(train) == 0:
+        raise ConfigError(f"val_fraction: given {config.data.val_fraction:g}, which leaves no image to train on")
     if config.train.batch_size > len(train):
         raise ConfigError(
             f"batch_size: given {config.train.batch_size}, but {config.data.name} has {len(train)} images to train on; "
             f"choose 1 to {len(train)}"
         )
+    return len(train)
+
+
+def _check_normalisation(config: RunConfig, dataset: Dataset, batch: int) -> None:
+    """Batch normalisation needs more than one value a channel: a forward pass in training mode, on shapes, tells."""
+    with torch.device("meta"):
+        model = zoo.build(config.model.name, dataset.image_shape, len(dataset.classes)).train()
+        try:
+            model(torch.empty(batch, *dataset.image_shape))
+        except ValueError as error:
+            raise ConfigError(
+                f"batch_size: given {config.train.batch_size}, but {config.model.name} normalises over the batch and "
+                f"cannot train on {batch} image of this size at a time; choose 2 or more"
+            ) from error
 
 
 def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:

@@ -27,6 +27,16 @@ def choose_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def check_device(device: torch.device) -> None:
+    """Raises ConfigError if nothing can be computed on `device` here."""
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(
+            f"CVCORE_DEVICE: {device} cannot be used on this machine; choose cpu, or leave it out"
+        ) from error
+
+
 def use_threads_for(model: nn.Module, images: torch.Tensor) -> None:
     """Set torch's threads for training on batches such as `images` [N, C, H, W]: one for small networks, else all.
 

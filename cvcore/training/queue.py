@@ -9,7 +9,7 @@ from filelock import FileLock
 from cvcore.config import RunConfig
 from cvcore.errors import RunError
 from cvcore.training import events
-from cvcore.training.runs import Run, RunStore, is_locked
+from cvcore.training.runs import QUEUE, Run, RunStore, is_locked
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Queue:
 
     @property
     def folder(self) -> Path:
-        folder = self.store.root / ".queue"
+        folder = self.store.root / QUEUE
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -36,6 +36,10 @@ class Queue:
     def worker_lock(self) -> FileLock:
         """Held by the worker of this store as long as it lives."""
         return FileLock(self.folder / "worker.lock")
+
+    def _change_lock(self) -> FileLock:
+        """Held while runs are made, thrown away or taken out of the queue, so that two who ask at once take turns."""
+        return FileLock(self.folder / "change.lock")
 
     def waiting(self) -> list[str]:
         """Run ids in the order they will be trained."""
@@ -66,25 +70,28 @@ class Queue:
         run = self.store.get(config.run_id())
         if run and run.status == "done" and not fresh:
             return run, True
-        if run and not run.shipped:
-            if is_locked(run.path):
-                if fresh:
-                    raise RunError(f"{run.run_id} is being trained right now: wait for it, or cancel it first")
-                return run, False
-            if fresh or run.status == "failed":
-                self.remove(run.run_id)
-                self.store.delete(run.run_id)
-        run = self.store.create(config)
-        self.add(run)
-        return Run(run.path), False
+        with self._change_lock():
+            run = self.store.get(config.run_id())
+            if run and not run.shipped:
+                if is_locked(run.path):
+                    if fresh:
+                        raise RunError(f"{run.run_id} is being trained right now: wait for it, or cancel it first")
+                    return run, False
+                if fresh or run.status == "failed":
+                    self.remove(run.run_id)
+                    self.store.delete(run.run_id)
+            run = self.store.create(config)
+            self.add(run)
+            return Run(run.path), False
 
     def cancel(self, run_id: str) -> None:
         """Stop a run within one batch, or take it out of the queue. Raises RunError if it has ended."""
-        run = self.store.find(run_id)
-        if run.ended:
-            raise RunError(f"{run_id} is {run.status}: only a queued or running one can be cancelled")
-        if is_locked(run.path):
-            (run.path / "cancel").touch()
-        else:
-            self.remove(run_id)
-            events.append(run.path, "status", status="cancelled")
+        with self._change_lock():
+            run = self.store.find(run_id)
+            if run.ended:
+                raise RunError(f"{run_id} is {run.status}: only a queued or running one can be cancelled")
+            if is_locked(run.path):
+                (run.path / "cancel").touch()
+            else:
+                self.remove(run_id)
+                events.append(run.path, "status", status="cancelled")

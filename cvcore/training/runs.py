@@ -1,6 +1,7 @@
 """Runs on disk: one folder each, read by pages and by the command line, written by whoever trains. No torch here."""
 
 import json
+import re
 import shutil
 import time
 from dataclasses import asdict, dataclass, fields
@@ -11,7 +12,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from cvcore import paths
-from cvcore.config import SCHEMA_VERSION, RunConfig, parse_config
+from cvcore.config import RUN_ID_PATTERN, SCHEMA_VERSION, RunConfig, parse_config
 from cvcore.errors import CvcoreError, RunError, unknown_name
 from cvcore.files import write_json
 from cvcore.training import events
@@ -19,6 +20,7 @@ from cvcore.training.history import Epoch
 
 Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
 ENDED = ("done", "failed", "cancelled", "interrupted")
+QUEUE = ".queue"  # folder of a store where runs wait, see training.queue
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ class Run:
     def meta(self) -> dict[str, Any]:
         """run.json. Raises RunError if it cannot be read."""
         try:
-            return json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+            meta = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            return {**meta, "created": float(meta["created"]), "config": dict(meta["config"])}
+        except (OSError, ValueError, TypeError, KeyError) as error:
             raise RunError(
                 f"run.json in {self.path} cannot be read: delete that folder, or restore the file"
             ) from error
@@ -55,11 +58,19 @@ class Run:
 
     @cached_property
     def status(self) -> Status:
-        """Derived from the last status event and the lock, never guessed."""
+        """Derived from the last status event, the lock and the ticket, never guessed."""
         said = self._last("status").get("status", "interrupted")
-        if said == "running" and not is_locked(self.path):
-            return "interrupted"
-        return said
+        if not self._abandoned(said):
+            return said
+        # it may have moved on since its events were read: a run that ended in between is not an interrupted one
+        last = [event["status"] for event in events.read(self.path) if event["event"] == "status"][-1:]
+        return "interrupted" if last in ([said], []) else last[0]
+
+    def _abandoned(self, said: Status) -> bool:
+        """Whether nobody is there any more to do what the run's last event announced."""
+        if said == "queued":
+            return not any((self.path.parent / QUEUE).glob(f"[0-9]*-{self.run_id}"))
+        return said == "running" and not is_locked(self.path)
 
     @property
     def ended(self) -> bool:
@@ -90,7 +101,7 @@ class Run:
     @property
     def when(self) -> float:
         """Seconds since 1970 at which the run last changed its status."""
-        return self._last("status").get("time", self.meta["created"])
+        return self._last("status").get("time") or self.meta["created"]
 
     @property
     def date(self) -> str:
@@ -129,6 +140,8 @@ def is_locked(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # a folder we cannot write to: nobody here trains in it
+        return False
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,8 @@ class RunStore:
 
     def get(self, run_id: str) -> Run | None:
         """The run of that id, the user's own before a shipped one; None if there is none."""
+        if not re.fullmatch(RUN_ID_PATTERN, run_id):
+            return None
         for folder, shipped in ((self.root, False), (self.shipped, True)):
             if folder and (folder / run_id / "run.json").is_file():
                 return Run(folder / run_id, shipped)
@@ -150,6 +165,8 @@ class RunStore:
         run = self.get(run_id)
         if run is None:
             raise RunError(unknown_name("run", run_id, [each.run_id for each in self.list()] or ["(no runs yet)"]))
+        if not _readable(run):
+            raise RunError(f"the files of {run_id} cannot be read: delete the folder {run.path}, or restore them")
         return run
 
     def list(self) -> list[Run]:
@@ -191,13 +208,20 @@ class RunStore:
             raise RunError(f"{run_id} ships with the app and stays: only runs in {self.root} can be deleted")
         if is_locked(run.path):
             raise RunError(f"{run_id} is being trained: cancel it first")
-        shutil.rmtree(run.path)
+        try:
+            doomed = run.path.with_name(f".deleted-{time.time_ns()}")  # one step, so that nobody meets half a run
+            run.path.rename(doomed)
+            shutil.rmtree(doomed)
+        except OSError as error:
+            raise RunError(f"{run.path} cannot be deleted ({error.strerror}): close what uses it") from error
 
 
 def _readable(run: Run) -> bool:
+    """Whether everything that a list shows of the run can be read."""
     try:
-        return bool(run.config)
-    except (CvcoreError, KeyError):
+        shown = (run.config, run.status, run.history, time.localtime(run.when), run.size, run.progress, run.end)
+        return len(shown) > 0
+    except (CvcoreError, KeyError, TypeError, ValueError, OverflowError, OSError):
         return False
 
 

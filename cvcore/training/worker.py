@@ -10,6 +10,7 @@ from collections.abc import Callable
 from filelock import Timeout
 
 from cvcore import paths
+from cvcore.errors import ConfigError
 from cvcore.training.history import Epoch
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore
@@ -17,23 +18,37 @@ from cvcore.training.runs import Run, RunStore
 log = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds between two looks at the queue
-# seconds that an idle worker waits for the next run: importing torch again costs seconds, keeping it about 300 MB
-LINGER = float(os.environ.get("CVCORE_WORKER_LINGER") or 600)
 
 
-def serve(store: RunStore, *, once: bool = False, linger: float = LINGER) -> None:
+def linger_seconds() -> float:
+    """How long an idle worker waits for the next run: CVCORE_WORKER_LINGER, else 600.
+
+    Importing torch again costs seconds, keeping it about 300 MB.
+    """
+    given = os.environ.get("CVCORE_WORKER_LINGER") or "600"
+    try:
+        return float(given)
+    except ValueError as error:
+        raise ConfigError(f"CVCORE_WORKER_LINGER: given {given!r}, it should be a number of seconds") from error
+
+
+def serve(store: RunStore, *, once: bool = False, linger: float | None = None) -> None:
     """Train queued runs in order until none has come for `linger` seconds (`once`: until the queue is empty).
 
     Returns at once if the store has a worker already.
     """
     queue = Queue(store)
+    linger = linger_seconds() if linger is None else linger
     try:
         lock = queue.worker_lock().acquire(timeout=0)
     except Timeout:
         log.info("another worker serves %s", store.root)
         return
     with lock:
-        from cvcore.training import job  # noqa: F401 - torch takes seconds to import: before the first run, not in it
+        # these take seconds: before the first run, not in it; the first step of an optimizer would import _dynamo
+        import torch._dynamo  # noqa: F401
+
+        from cvcore.training import job  # noqa: F401
 
         _leave_the_cpu_to_pages()
 
@@ -83,6 +98,16 @@ def train_in_turn(
     If somebody is before it, `on_wait` hears who, once; a worker is started for those if none is alive. If a worker
     takes our run too, its epochs are told all the same.
     """
+    try:
+        return _train_in_turn(store, run_id, on_epoch, on_wait)
+    except KeyboardInterrupt:
+        Queue(store).remove(run_id)  # whoever gives up waiting does not want it trained later either
+        raise
+
+
+def _train_in_turn(
+    store: RunStore, run_id: str, on_epoch: Callable[[Epoch], None], on_wait: Callable[[str], None]
+) -> Run:
     queue = Queue(store)
     told, waited = 0, False
 

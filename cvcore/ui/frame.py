@@ -18,6 +18,20 @@ PAGES = {
     "pages/3_Training.py": ("Training", ":material/show_chart:"),
     "pages/4_Transfer_Learning.py": ("Transfer learning", ":material/move_up:"),
 }
+# what the config's fields are called on pages
+LABELS = {
+    "lr": "Learning rate",
+    "epochs": "Epochs",
+    "batch_size": "Batch size",
+    "per_class": "Images a class",
+    "weight_decay": "Weight decay",
+    "momentum": "Momentum",
+    "step_size": "Drop every (epochs)",
+    "gamma": "Drop factor",
+    "seed": "Seed",
+    "model": "Network",
+    "data": "Data set",
+}
 DATASETS, ARCHITECTURES, TRAINING, TRANSFER = list(PAGES)[1:]
 
 
@@ -55,10 +69,16 @@ def errors_as_lines() -> Iterator[None]:
     try:
         yield
     except CvcoreError as error:
-        st.error(_escaped(str(error)), icon=":material/error:")
+        st.error(_escaped(_with_label(str(error))), icon=":material/error:")
     except Exception:
         log.exception("a page failed")
         st.error("Something went wrong that should not have. The server's log has the details; your runs are safe.")
+
+
+def _with_label(message: str) -> str:
+    """`message` with the name of the setting it begins with as it stands on the page."""
+    field, colon, rest = message.partition(": ")
+    return f"{LABELS[field]}{colon}{rest}" if field in LABELS else message
 
 
 def _escaped(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 
 import streamlit as st
 
-MODULES = ("torch", "torchvision", "torchinfo", "cvcore.analysis.summary")
+MODULES = ("torch", "torchvision", "torchinfo", "torch._dynamo", "cvcore.analysis.summary", "cvcore.training.check")
 
 
 @st.cache_resource(show_spinner=False)

@@ -7,18 +7,19 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
-from cvcore.config import RunConfig
+from cvcore.config import RunConfig, TrainConfig
 from cvcore.errors import RunError
 from cvcore.plots import curves
 from cvcore.plots.style import CATEGORIES, colour_of
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
-from cvcore.training.worker import ensure_worker, is_alive
+from cvcore.training.worker import ensure_worker
 from cvcore.ui.frame import errors_as_lines, metric_row
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
 ACTIVE = ("queued", "running")
+BRIEF = ("status", "network", "data", "epochs", "test", "val", "params", "seconds", "trained")
 TICK = 0.3  # seconds between two looks at runs that train
 REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
 PLOT = {"displayModeBar": False}
@@ -30,22 +31,34 @@ def store() -> RunStore:
 
 
 def label(run: Run) -> str:
-    """A run in a few words; the last four characters tell twins apart."""
-    config = run.config
-    start = f" ({config.transfer.strategy})" if config.transfer else ""
-    few = f", {config.data.per_class} a class" if config.data.per_class else ""
-    return (
-        f"{config.model.name}{start} · {config.data.name}{few} · {config.train.optimizer} {config.train.lr:g}"
-        f" · {run.run_id[-4:]}"
-    )
+    """A run in a few words: what differs from the defaults; the last four characters tell twins apart."""
+    config, train = run.config, run.config.train
+    told = [
+        config.model.name + (f" {config.transfer.strategy}" if config.transfer else ""),
+        config.data.name + (f", {config.data.per_class} a class" if config.data.per_class else ""),
+        f"{train.optimizer} {train.lr:g}",
+        f"{train.epochs} epochs",
+    ]
+    if train.schedule != "constant":
+        told.append(train.schedule)
+    if train.batch_size != TrainConfig().batch_size:
+        told.append(f"batch {train.batch_size}")
+    if train.seed:
+        told.append(f"seed {train.seed}")
+    return " · ".join([*told, run.run_id[-4:]])
 
 
-def colour(run_id: str) -> str:
-    """The run's colour, kept on all pages as long as the visitor stays."""
-    given = st.session_state.setdefault("run_colours", {})
-    if run_id not in given:
-        given[run_id] = len(given)
-    return colour_of(given[run_id] % len(CATEGORIES))
+def colours(run_ids: Sequence[str]) -> dict[str, str]:
+    """A colour for each run, drawn from its id so that it is the same in every plot, on every page and for everybody.
+
+    Where two in one plot would share one, the later takes the next that is free.
+    """
+    found: dict[str, str] = {}
+    for run_id in run_ids:
+        start = int(run_id[-6:], 16)
+        wheel = [colour_of(start + step) for step in range(len(CATEGORIES))]
+        found[run_id] = next((each for each in wheel if each not in found.values()), wheel[0])
+    return found
 
 
 def make_ready() -> None:
@@ -54,35 +67,37 @@ def make_ready() -> None:
     ensure_worker(store())
 
 
-def submit(config: RunConfig, *, fresh: bool = False) -> tuple[Run, bool]:
-    """Queue a run, or find the one that was trained so before: (run, cached)."""
+def submit(*configs: RunConfig, fresh: bool = False) -> list[tuple[Run, bool]]:
+    """Queue runs, or find those trained so before: (run, cached) each. All are checked before any is queued."""
     make_ready()
     wait_for_torch()
     from cvcore.training.check import checked
 
-    return Queue(store()).submit(checked(config, store()), fresh=fresh)
+    ready = [checked(config, store()) for config in configs]
+    return [Queue(store()).submit(config, fresh=fresh) for config in ready]
 
 
-def run_table(runs: Sequence[Run], key: str = "run-table") -> None:
-    """A sortable table of runs; an empty one says what to do."""
+def run_table(runs: Sequence[Run], *, brief: bool = False) -> None:
+    """A sortable table of runs, `brief` without their settings; an empty one says what to do."""
     if not runs:
         st.info("No runs yet. Choose data and network above, and press Train.", icon=":material/show_chart:")
         return
     st.dataframe(
         pd.DataFrame([_row(run) for run in runs]),
-        key=key,
+        column_order=BRIEF if brief else None,
         hide_index=True,
         height="auto",
         placeholder="–",
         column_config={
             "status": st.column_config.TextColumn("Status"),
+            "id": st.column_config.TextColumn("Id", help="Ends the run's name, in the plots and in its folder"),
             "network": st.column_config.TextColumn("Network"),
             "data": st.column_config.TextColumn("Data"),
             "epochs": st.column_config.TextColumn("Epochs"),
+            "test": st.column_config.NumberColumn("Test (%)", format="%.1f", help="Accuracy on the test images"),
             "val": st.column_config.NumberColumn(
                 "Val. (%)", format="%.1f", help="Accuracy on held-out images, best epoch"
             ),
-            "test": st.column_config.NumberColumn("Test (%)", format="%.1f", help="Accuracy on test images, seen once"),
             "params": st.column_config.NumberColumn("Parameters", format="localized"),
             "seconds": st.column_config.NumberColumn("Time (s)", format="%.1f", help="Training, all epochs"),
             "trained": st.column_config.TextColumn("Trained"),
@@ -97,16 +112,20 @@ def run_table(runs: Sequence[Run], key: str = "run-table") -> None:
 def _row(run: Run) -> dict:
     config, end = run.config, run.end
     percent = {part: 100 * end[part][field] for part, field in (("best", "val_acc"), ("test", "acc")) if part in end}
+    if config.train.selection == "test":
+        percent.pop("best", None)  # nothing was held out
+    active = run.status in ACTIVE  # what still changes stands in the line above the plots
     return {
         "status": f"{run.status} (shipped)" if run.shipped else run.status,
+        "id": run.run_id[-4:],
         "network": config.model.name + (f" · {config.transfer.strategy}" if config.transfer else ""),
         "data": config.data.name + (f" · {config.data.per_class} a class" if config.data.per_class else ""),
-        "epochs": f"{len(run.history)} / {config.train.epochs}",
-        "val": percent.get("best"),
+        "epochs": f"– / {config.train.epochs:,}" if active else f"{len(run.history):,} / {config.train.epochs:,}",
         "test": percent.get("test"),
+        "val": percent.get("best"),
         "params": run.size.get("params"),
-        "seconds": sum(epoch.seconds for epoch in run.history) if run.history else None,
-        "trained": run.date,
+        "seconds": None if active or not run.history else sum(epoch.seconds for epoch in run.history),
+        "trained": None if active else run.date,
         "optimizer": config.train.optimizer,
         "lr": config.train.lr,
         "batch": config.train.batch_size,
@@ -117,12 +136,21 @@ def _row(run: Run) -> dict:
 def result_metrics(run: Run) -> None:
     """The finished run's result in a row of numbers."""
     best, test = run.end["best"], run.end["test"]
-    metric_row(
+    accuracy = [
         ("Test accuracy (%)", f"{100 * test['acc']:.1f}", "On images that chose nothing, seen once"),
-        ("Validation accuracy (%)", f"{100 * best['val_acc']:.1f}", "Of the epoch that was kept"),
-        ("Epoch kept", f"{best['epoch']} of {len(run.history)}", ""),
+        (
+            "Validation accuracy (%)",
+            f"{100 * best['val_acc']:.1f}",
+            "On held-out images, after the epoch that was kept",
+        ),
+    ]
+    if run.config.train.selection == "test":
+        accuracy = [("Test accuracy (%), optimistic", f"{100 * test['acc']:.1f}", "The same images chose the epoch")]
+    metric_row(
+        *accuracy,
+        ("Epoch kept", f"{best['epoch']} of {len(run.history)}", "The epoch whose weights were kept"),
         ("Parameters", short(run.size["params"]), f"exactly {run.size['params']:,}"),
-        ("Training time", duration(sum(epoch.seconds for epoch in run.history)), ""),
+        ("Training time", duration(sum(epoch.seconds for epoch in run.history)), "All epochs together"),
     )
 
 
@@ -148,18 +176,34 @@ def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list
     for run in runs:
         _state_line(run, names.get(run.run_id) or label(run))
     epochs = _epochs_to_draw(runs)
+    colour = colours(run_ids)
     drawn = [
         curves.Curve(
             names.get(run.run_id) or label(run),
             run.history[: epochs[run.run_id]],
-            colour(run.run_id),
+            colour[run.run_id],
             run.end.get("best", {}).get("epoch"),
+            run.config.train.epochs if run.status in ACTIVE else None,
         )
         for run in runs
     ]
     left, right = st.columns(2, gap="medium")
-    left.plotly_chart(curves.loss_curves(drawn), key="loss", config=PLOT, alt="Loss against epochs")
-    right.plotly_chart(curves.accuracy_curves(drawn), key="accuracy", config=PLOT, alt="Accuracy against epochs")
+    who = ", ".join(curve.label for curve in drawn)
+    left.plotly_chart(curves.loss_curves(drawn), key="loss", config=PLOT, alt=f"Loss against epochs of {who}")
+    right.plotly_chart(
+        curves.accuracy_curves(drawn), key="accuracy", config=PLOT, alt=f"Accuracy against epochs of {who}"
+    )
+    validation = "test images, which chose the epoch" if _all_on_test(runs) else "validation images"
+    st.caption(f"Full lines: {validation}. Dotted: training images. A ring marks the epoch whose weights were kept.")
+
+
+def _whole(seconds: float) -> str:
+    """A duration without tenths, which would only flicker."""
+    return duration(seconds) if seconds >= 10 else f"{max(1, round(seconds))} s"
+
+
+def _all_on_test(runs: Sequence[Run]) -> bool:
+    return all(run.config.train.selection == "test" for run in runs)
 
 
 def _epochs_to_draw(runs: Sequence[Run]) -> dict[str, int]:
@@ -206,23 +250,28 @@ def _progress(run: Run) -> tuple[float, str]:
         before = ahead.index(run.run_id) if run.run_id in ahead else 0
         if before:
             return 0.0, f"queued, {before} before it"
-        return 0.0, "waiting for its turn" if is_alive(store()) else "starting the trainer, a few seconds"
+        busy = any(other.status == "running" for other in store().list())
+        return 0.0, "waits until the run before it ends" if busy else "starting the trainer, a few seconds"
     epochs, told = run.config.train.epochs, run.progress
     done = len(run.history)
-    if told.get("epoch") != done + 1:
-        return done / epochs, f"epoch {min(done + 1, epochs)} of {epochs}"
-    share = (done + told["batch"] / told["batches"]) / epochs
+    if not told:
+        return done / epochs, f"epoch {min(done + 1, epochs):,} of {epochs:,}"
+    # between two batch events the last one still tells speed and time left, though its epoch may be over
+    share = max(done, told["epoch"] - 1 + told["batch"] / told["batches"]) / epochs
     return share, (
-        f"epoch {told['epoch']} of {epochs} · batch {told['batch']:,} of {told['batches']:,}"
-        f" · {short(told['images_per_s'])} images/s · about {duration(max(1, round(told['eta'])))} left"
+        f"epoch {min(max(told['epoch'], done), epochs):,} of {epochs:,}"
+        f" · batch {told['batch']:,} of {told['batches']:,}"
+        f" · {short(told['images_per_s'])} images/s · about {_whole(told['eta'])} left"
     )
 
 
 def _ending(run: Run) -> str:
     if run.status == "failed":
         return f"failed: {run.end.get('error', 'no reason was written')}"
-    done = f"{len(run.history)} of {run.config.train.epochs} epochs"
-    return f"was {run.status} after {done}. It goes on exactly where it stopped."
+    if not run.history:
+        return f"was {run.status} before its first epoch ended. Resume starts it again."
+    done = f"{len(run.history):,} of {run.config.train.epochs:,} epochs"
+    return f"was {run.status} after {done}. Resume continues exactly where it stopped."
 
 
 def _cancel(run_id: str) -> None:

@@ -189,8 +189,8 @@ class TestTraining:
     @pytest.mark.parametrize(
         ("label", "value", "message"),
         [
-            ("Learning rate", -1.0, "lr: given -1.0, it should be greater than 0"),
-            ("Epochs", 0, "epochs: given 0"),
+            ("Learning rate", -1.0, "Learning rate: given -1.0, it should be greater than 0"),
+            ("Epochs", 0, "Epochs: given 0"),
             ("Batch size", 5000, "given 5000, but digits has 1293 images"),
         ],
     )
@@ -231,7 +231,7 @@ class TestTraining:
             with events.open("a") as file:
                 file.write('{"event": "status", "status": "running", "time": 1.0}\n')
         checked(app.run())
-        assert "was interrupted after 0 of 2 epochs" in app.warning[0].value
+        assert "was interrupted before its first epoch ended" in app.warning[0].value
         button(app, "Resume").click()
         checked(app.run())
         train_queued()

@@ -21,8 +21,13 @@ def test_curves_show_what_was_measured_in_the_units_of_the_axis():
     assert curves.loss_curves([]).layout.yaxis.title.text == "cross-entropy (nats)"
 
 
-def test_a_run_without_epochs_can_be_drawn():
-    assert list(curves.loss_curves([curves.Curve("new", [], "#000000")]).data[0].x) == []
+def test_a_run_that_trains_has_its_whole_axis_and_no_made_up_numbers():
+    waiting = curves.accuracy_curves([curves.Curve("new", [], "#000000", planned=40)])
+    assert list(waiting.data[0].x) == []
+    assert list(waiting.layout.xaxis.range) == [0.5, 40.5]
+    assert list(waiting.layout.yaxis.range) == [0, 100]
+    growing = curves.accuracy_curves([curves.Curve("new", HISTORY, "#000000", planned=40)])
+    assert list(growing.layout.xaxis.range) == [0.5, 40.5]
 
 
 def test_layer_costs_are_shares_of_the_whole():
@@ -38,8 +43,8 @@ def test_counts_stack_training_and_test():
 
 
 def test_categories_are_distinct_and_repeat():
-    assert len(set(CATEGORIES)) == 7
-    assert colour_of(8) == CATEGORIES[1]
+    assert len(set(CATEGORIES)) == len(CATEGORIES) == 6
+    assert colour_of(7) == CATEGORIES[1]
 
 
 class TestSheet:

@@ -15,7 +15,7 @@ def batches(images: int, batch_size: int, generator=None, mean=(0.0,), std=(1.0,
 
 @pytest.mark.parametrize(
     ("images", "size", "expected"),
-    [(6, 2, [2, 2, 2]), (8, 3, [3, 3, 2]), (7, 3, [3, 4]), (1, 3, [1]), (3, 8, [3]), (3, 1, [1, 2])],
+    [(6, 2, [2, 2, 2]), (8, 3, [3, 3, 2]), (7, 3, [3, 4]), (1, 3, [1]), (3, 8, [3]), (3, 1, [1, 1, 1])],
 )
 def test_sizes_and_no_single_image_left_over(images, size, expected):
     found = batches(images, size)

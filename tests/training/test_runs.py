@@ -1,4 +1,6 @@
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import pytest
 
@@ -22,14 +24,42 @@ def status(store, run):
 def test_status_is_derived_from_events_and_lock(store):
     run = store.create(config())
     assert status(store, run) == "interrupted"  # made, but neither queued nor run
-    events.append(run.path, "status", status="queued")
+    Queue(store).add(run)
     assert status(store, run) == "queued"
+    Queue(store).remove(run.run_id)
+    assert status(store, run) == "interrupted"  # nobody would ever train it
     with run_lock(run.path):
         events.append(run.path, "status", status="running")
         assert status(store, run) == "running"
     assert status(store, run) == "interrupted"
     events.append(run.path, "status", status="done", best={}, test={})
     assert status(store, run) == "done"
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_done(store):
+    run = store.create(config())
+    events.append(run.path, "status", status="running")
+    looked_at = store.get(run.run_id)
+    assert looked_at.progress == {}  # its events are read now, and the lock is looked at after the end
+    events.append(run.path, "status", status="done", best={}, test={})
+    assert looked_at.status == "done"
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("run.json", "[]"),
+        ("run.json", '{"config": {}, "created": 1e400}'),
+        ("events.jsonl", '{"event": "epoch"}\n'),
+        ("events.jsonl", '{"event": "status", "status": "done", "time": "noon"}\n'),
+    ],
+)
+def test_a_damaged_run_hides_no_other_and_says_so_itself(store, file, text):
+    good, bad = store.create(config(1)), store.create(config(2))
+    (bad.path / file).write_text(text)
+    assert [run.run_id for run in store.list()] == [good.run_id]
+    with pytest.raises(RunError, match=r"cannot be read: delete the folder|cannot be read: delete that folder"):
+        store.find(bad.run_id)
 
 
 def test_an_epoch_told_twice_counts_once(store):
@@ -81,7 +111,23 @@ def test_run_json_holds_the_config_and_reads_back(store):
     assert store.find(run.run_id).config == config(3)
 
 
+def submit_fresh(root) -> str:
+    """In a process of its own: submit the same config from scratch, several times; what went wrong, if anything."""
+    try:
+        for _ in range(10):
+            Queue(RunStore(root)).submit(config(), fresh=True)
+    except Exception as error:
+        return repr(error)
+    return ""
+
+
 class TestQueue:
+    def test_many_who_submit_the_same_run_at_once_get_one_ticket(self, store):
+        with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
+            assert list(pool.map(submit_fresh, [store.root] * 3)) == ["", "", ""]
+        assert Queue(store).waiting() == [config().run_id()]
+        assert store.find(config().run_id()).status == "queued"
+
     def test_runs_wait_in_the_order_they_came(self, store):
         queue = Queue(store)
         ids = [queue.submit(config(seed))[0].run_id for seed in (2, 0, 1)]
