@@ -18,7 +18,6 @@ from cvcore.ui.frame import errors_as_lines, metric_row
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
-ACTIVE = ("queued", "running")
 BRIEF = ("status", "network", "data", "epochs", "test", "val", "params", "seconds", "trained")
 TICK = 0.3  # seconds between two looks at runs that train
 REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
@@ -114,9 +113,9 @@ def _row(run: Run) -> dict:
     percent = {part: 100 * end[part][field] for part, field in (("best", "val_acc"), ("test", "acc")) if part in end}
     if config.train.selection == "test":
         percent.pop("best", None)  # nothing was held out
-    active = run.status in ACTIVE  # what still changes stands in the line above the plots
+    active = not run.ended  # what still changes stands in the line above the plots
     return {
-        "status": f"{run.status} (shipped)" if run.shipped else run.status,
+        "status": "in progress" if active else f"{run.status} (shipped)" if run.shipped else run.status,
         "id": run.run_id[-4:],
         "network": config.model.name + (f" · {config.transfer.strategy}" if config.transfer else ""),
         "data": config.data.name + (f" · {config.data.per_class} a class" if config.data.per_class else ""),
@@ -157,21 +156,20 @@ def result_metrics(run: Run) -> None:
 def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> None:
     """Loss and accuracy of runs side by side, with progress and buttons; looks again while any of them trains.
 
-    `names` gives other labels than `label(run)`. Whenever a run begins or ends, the whole page is run again.
+    `names` gives other labels than `label(run)`. Whenever a run ends, the whole page is run again.
     """
-    statuses = [run.status for run in _present(run_ids)]
-    tick = TICK if set(statuses) & set(ACTIVE) else None
-    st.fragment(_guarded_live_curves, run_every=tick)(tuple(run_ids), names or {}, statuses)
+    ended = [run.ended for run in _present(run_ids)]
+    st.fragment(_guarded_live_curves, run_every=None if all(ended) else TICK)(tuple(run_ids), names or {}, ended)
 
 
-def _guarded_live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list[str]) -> None:
+def _guarded_live_curves(run_ids: tuple[str, ...], names: dict[str, str], ended: list[bool]) -> None:
     with errors_as_lines():  # a fragment's own reruns pass by the page's guard
-        _live_curves(run_ids, names, statuses)
+        _live_curves(run_ids, names, ended)
 
 
-def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list[str]) -> None:
+def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], had_ended: list[bool]) -> None:
     runs = _present(run_ids)
-    if [run.status for run in runs] != statuses:
+    if [run.ended for run in runs] != had_ended:
         st.rerun()
     for run in runs:
         _state_line(run, names.get(run.run_id) or label(run))
@@ -183,7 +181,7 @@ def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], statuses: list
             run.history[: epochs[run.run_id]],
             colour[run.run_id],
             run.end.get("best", {}).get("epoch"),
-            run.config.train.epochs if run.status in ACTIVE else None,
+            None if run.ended else run.config.train.epochs,
         )
         for run in runs
     ]
@@ -228,7 +226,7 @@ def _state_line(run: Run, name: str) -> None:
     if run.status == "done":
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        if run.status in ACTIVE:
+        if not run.ended:
             share, text = _progress(run)
             st.progress(share, text=f"**{name}** · {text}")
             st.button(

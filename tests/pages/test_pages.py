@@ -184,7 +184,7 @@ class TestTraining:
 
         button(app, "Train again").click()
         checked(app.run())
-        assert app.dataframe[-1].value["status"].iloc[0] == "queued"
+        assert app.dataframe[-1].value["status"].iloc[0] == "in progress"
 
     @pytest.mark.parametrize(
         ("label", "value", "message"),
