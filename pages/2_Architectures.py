@@ -116,18 +116,21 @@ def layer_table(summary) -> None:
             "mult_adds": [layer.mult_adds for layer in summary.layers],
         }
     )
+    wide = {column: 24 + 8 * int(frame_of_layers[column].str.len().max()) for column in ("layer", "type")}  # pixels
     st.dataframe(
         frame_of_layers,
         key=f"layers-{summary.model}",  # another network, other column widths
         hide_index=True,
         height="content" if len(frame_of_layers) <= 16 else 620,
         column_config={
-            "layer": st.column_config.TextColumn("Layer", width=260, help="Its name inside the network"),
-            "type": st.column_config.TextColumn("Type", width=150),
-            "output": st.column_config.TextColumn("Output", width=110, help="Shape of the result for one image"),
-            "params": st.column_config.NumberColumn("Parameters", width=110, format="localized"),
+            "layer": st.column_config.TextColumn(
+                "Layer", width=min(260, wide["layer"]), help="Its name inside the network"
+            ),
+            "type": st.column_config.TextColumn("Type", width=min(150, wide["type"])),
+            "output": st.column_config.TextColumn("Output", width=100, help="Shape of the result for one image"),
+            "params": st.column_config.NumberColumn("Parameters", width=100, format="localized"),
             "mult_adds": st.column_config.NumberColumn(
-                "Mult-adds", width=130, format="localized", help="MACs for one image"
+                "Mult-adds", width=120, format="localized", help="MACs for one image"
             ),
         },
     )

@@ -1,6 +1,7 @@
 """The command line as programs and people meet it: what it prints, and how it refuses."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -136,8 +137,15 @@ def test_transfer_by_command_line(capsys):
         ([*TRAIN, "--optimizer", "adamm"], "optimizer: given 'adamm', it should be 'adam', 'adamw' or 'sgd'"),
         ([*TRAIN, "--strategy", "frozen"], "--from RUN and --strategy frozen|finetune belong together"),
         (["train", "--data", "digits", "--model", "lenet-cifar"], "lenet-cifar does not fit 1×28×28"),
-        (["train", "--data", "../x", "--model", "lenet5"], "name: given '../x'"),
+        (["train", "--data", "../x", "--model", "lenet5"], "data: given '../x', it should be a name"),
         (["runs", "digits-lenet5-000000000000"], "unknown run"),
+        (["runs", "a" * 300], "unknown run"),
+        (["summary", "@net.txt"], "networks from a file cannot be read"),
+        ([*TRAIN, "--val-fraction", "0.9999"], "leaves no image to train on"),
+        (
+            ["train", "--data", "shapes", "--model", "resnet18", "--per-class", "2", "--batch-size", "1"],
+            "resnet18 normalises over the batch and cannot train on 1 image",
+        ),
         (["fly"], "invalid choice: 'fly'"),
         ([], "required: COMMAND"),
         (["worker", "--linger", "soon"], "invalid float value: 'soon'"),
@@ -153,6 +161,32 @@ def test_a_failed_run_is_one_line_and_exit_1(capsys):
     captured = capsys.readouterr()
     assert json.loads(captured.out)["status"] == "failed"
     assert "lower the learning rate" in captured.err.splitlines()[-1]
+
+
+def test_a_device_that_is_not_there_is_one_line(capsys, monkeypatch):
+    monkeypatch.setenv("CVCORE_DEVICE", "gpu")
+    assert "CVCORE_DEVICE: given 'gpu'" in refused(capsys, *TRAIN)
+
+
+def program(*arguments: str, **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", "cvcore", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def test_a_reader_that_gives_up_does_not_stop_the_run(capsys):
+    process = program(*TRAIN, "--epochs", "30")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert process.stderr.read() == ""
+    assert run_json(capsys, "runs")["runs"][0]["epochs"] == 30
+
+
+def test_a_terminal_without_the_signs_shows_others():
+    process = program("summary", "perceptron", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, error = process.communicate(timeout=120)
+    assert (process.returncode, error) == (0, "")
+    assert "perceptron on 1?28?28: 7,850 parameters" in out
 
 
 def test_a_typo_is_answered_without_loading_torch():
