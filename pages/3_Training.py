@@ -15,7 +15,8 @@ DEFAULT = TrainConfig()
 
 def main() -> None:
     frame("Training", "Choose data and a network, train, and watch how loss and accuracy change with every epoch.")
-    make_ready()
+    with errors_as_lines():
+        make_ready()
     values: dict = {}
     with errors_as_lines():
         values = form()

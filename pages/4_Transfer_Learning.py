@@ -39,7 +39,8 @@ def main() -> None:
         "A network has learnt one set and sees only a few images of another. Does what it knows help? "
         "Three ways to start, side by side.",
     )
-    make_ready()
+    with errors_as_lines():
+        make_ready()
     with errors_as_lines():
         sources = [run for run in store().list() if usable(run)]
         if not sources:

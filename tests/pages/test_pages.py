@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from cvcore import paths
 from cvcore.training.runs import RunStore
-from cvcore.training.worker import serve
+from cvcore.training.worker import is_alive, serve
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / "streamlit_app.py"
@@ -267,6 +267,17 @@ class TestTransfer:
         monkeypatch.setattr("cvcore.ui.runs.default_store", lambda: RunStore(tmp_path / "empty"))
         app = page("transfer")
         assert "train one on the Training page" in app.info[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_runs_folder_that_cannot_be_written_leaves_the_pages_to_look_at(page, monkeypatch, tmp_path, name):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("CVCORE_RUNS", str(tmp_path / "file"))
+    monkeypatch.setattr("cvcore.ui.runs.ensure_worker", is_alive)  # asks for the queue's folder, starts nothing
+    app = page(name)
+    assert all("cannot write to" in error.value for error in app.error)
+    if name in ("home", "training"):
+        assert len(app.dataframe[-1].value) == 3  # the shipped runs
 
 
 @pytest.mark.parametrize("name", ["home", "datasets"])
