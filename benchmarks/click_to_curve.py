@@ -17,7 +17,7 @@ from cvcore.training.runs import RunStore
 from cvcore.training.worker import is_alive
 from tests.browser.conftest import FLAGS, chromium, running_app, settled
 
-COLD, WARM = ("lenet5", "mlp", "two-conv"), ("perceptron", "one-conv", "bn-cnn")
+COLD, WARM = ("perceptron", "mlp", "two-conv"), ("lenet5", "one-conv", "bn-cnn")
 # the first plot shows a line of the run whose id ends so, with one point or more
 HAS_POINT = """end => {
     const plot = document.querySelector('.js-plotly-plot');
