@@ -93,7 +93,7 @@ class RunConfig(_Frozen):
 
     def canonical(self) -> str:
         """The one JSON text of this config: all fields, sorted keys, no spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return _compact(self.model_dump(mode="json"))
 
     def fingerprint(self) -> str:
         """sha256 (hex) of the schema version and every value that is not the default.
@@ -102,7 +102,7 @@ class RunConfig(_Frozen):
         value of a default raises SCHEMA_VERSION, since old runs would otherwise answer for new ones.
         """
         told = {"schema": SCHEMA_VERSION, **self.model_dump(mode="json", exclude_defaults=True)}
-        return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(_compact(told).encode()).hexdigest()
 
     def with_data(self, fingerprint: str) -> "RunConfig":
         """This config bound to the images of that fingerprint."""
@@ -112,6 +112,11 @@ class RunConfig(_Frozen):
         """Name of the run's folder: data, network and 12 digits of the fingerprint; the same config, the same name."""
         slug = f"{self.data.name}-{self.model.name}".lower().replace(":", "-").replace("_", "-")
         return f"{slug}-{self.fingerprint()[:12]}"
+
+
+def _compact(value: dict[str, Any]) -> str:
+    """JSON with sorted keys and no spaces: equal values, equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def parse_config(values: dict[str, Any]) -> RunConfig:

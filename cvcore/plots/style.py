@@ -6,7 +6,6 @@ import plotly.graph_objects as go
 # and on white
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
 ACCENT = CATEGORIES[0]
-GREY = "#8A8F98"  # readable on white and on near-black
 GRID = "rgba(138, 143, 152, 0.22)"
 
 
