@@ -12,8 +12,11 @@ from typing import NoReturn
 
 from pydantic import BaseModel
 
-from cvcore import commands
+from cvcore.commands import data as data_commands
+from cvcore.commands import models as model_commands
+from cvcore.commands import training as training_commands
 from cvcore.config import DataConfig, TrainConfig
+from cvcore.data.damage_spec import Damage
 from cvcore.errors import ConfigError, CvcoreError
 
 
@@ -62,21 +65,30 @@ def _parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    command("datasets", commands.datasets, "List the data sets.")
+    command("datasets", data_commands.datasets, "List the data sets.")
 
-    data = command("data", commands.data, "Count a data set's images and measure their pixels.")
-    data.add_argument("name", help="data set, see `datasets`")
+    data = command("data", data_commands.data, "Count a set's images, measure them, and name what is wrong with them.")
+    data.add_argument("name", metavar="NAME_OR_DIR", help="data set, see `datasets`; or a folder, or a zip, of images")
     data.add_argument("--download", action="store_true", help="fetch it first if it is not on disk")
+    data.add_argument("--report", metavar="FILE", help="write what was found out about every file, as CSV")
+    _add_fields(data, DataConfig, only=("size", "fit"))
 
-    command("models", commands.models, "List the networks.")
+    damage = command(
+        "damage", data_commands.damage, "Make a damaged copy of a set: wrong labels, blur, leaks and more."
+    )
+    damage.add_argument("base", metavar="NAME", help="data set to copy, see `datasets`")
+    damage.add_argument("--name", help="what to call the copy; default: drawn from what is damaged")
+    _add_fields(damage, Damage)
 
-    summary = command("summary", commands.summary, "Print a network's layer table.")
+    command("models", model_commands.models, "List the networks.")
+
+    summary = command("summary", model_commands.summary, "Print a network's layer table.")
     summary.add_argument("model", metavar="MODEL", help="network, see `models`; torchvision:NAME is always theirs")
     summary.add_argument("--input", metavar="C,H,W", help="image size; default: the one of its paper or tutorial")
     summary.add_argument("--classes", type=int, metavar="N", help="number of classes")
 
-    train = command("train", commands.train, "Train a network, or show the run that was trained so before.")
-    train.add_argument("--data", required=True, metavar="NAME", help="data set, see `datasets`")
+    train = command("train", training_commands.train, "Train a network, or show the run that was trained so before.")
+    train.add_argument("--data", required=True, metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
     train.add_argument("--model", required=True, metavar="NAME", help="network, see `models`")
     _add_fields(train, TrainConfig)
     _add_fields(train, DataConfig, leave_out=("name", "fingerprint"))
@@ -87,11 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs_folder(train)
     train.add_argument("--fresh", action="store_true", help="train again even if the same run was trained before")
 
-    runs = command("runs", commands.runs, "List the runs, or show one.")
+    runs = command("runs", training_commands.runs, "List the runs, or show one.")
     runs.add_argument("run_id", nargs="?", metavar="RUN", help="show this run's history")
     _add_runs_folder(runs)
 
-    worker = command("worker", commands.worker, "Train queued runs in order, then wait for more.")
+    worker = command("worker", training_commands.worker, "Train queued runs in order, then wait for more.")
     worker.add_argument("--once", action="store_true", help="end as soon as the queue is empty")
     worker.add_argument("--linger", type=float, metavar="SECONDS", help="end after so long without a run; default 600")
     _add_runs_folder(worker)
@@ -102,10 +114,15 @@ def _add_runs_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", metavar="DIR", help="use the runs in DIR only; default: CVCORE_RUNS and shipped ones")
 
 
-def _add_fields(parser: argparse.ArgumentParser, config: type[BaseModel], leave_out: tuple[str, ...] = ()) -> None:
+def _add_fields(
+    parser: argparse.ArgumentParser,
+    config: type[BaseModel],
+    leave_out: tuple[str, ...] = (),
+    only: tuple[str, ...] = (),
+) -> None:
     """One option for each field of `config`. Values stay text: the config itself says what is allowed."""
     for name, field in config.model_fields.items():
-        if name not in leave_out:
+        if name not in leave_out and (not only or name in only):
             text = f"{field.description}; default {field.default}".replace("%", "%%")
             option = f"--{name.replace('_', '-')}"
             parser.add_argument(option, dest=name, default=argparse.SUPPRESS, metavar="X", help=text)

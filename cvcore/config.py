@@ -29,6 +29,12 @@ class DataConfig(_Frozen):
 
     name: Name = Field(description="data set, by its name in the catalog")
     fingerprint: str = Field("", description="sha256 of the decoded images; filled in when the config meets the data")
+    size: int = Field(
+        0, ge=0, le=1024, description="side in pixels that images are brought to; 0 = their own, photographs 64"
+    )
+    fit: Literal["crop", "stretch"] = Field(
+        "crop", description="how they get there · crop: shorter side scaled, middle kept · stretch: shape distorted"
+    )
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the training images held out for validation")
     split_seed: int = Field(0, ge=0, lt=2**31, description="seed that chooses the held-out and the few images")
     per_class: int = Field(0, ge=0, description="train on so many images of each class; 0 = all")

@@ -34,3 +34,8 @@ def _replace(partial: Path, path: Path, tries: int = 20) -> None:
             if left == 0:
                 raise
             time.sleep(0.02)
+
+
+def reason_of(error: OSError) -> str:
+    """What went wrong, in the system's words: "permission denied"."""
+    return (error.strerror or str(error)).lower()

@@ -5,7 +5,7 @@ import streamlit as st
 
 from cvcore.models import zoo
 from cvcore.plots import bars
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link, metric_row
+from cvcore.ui.frame import TRAINING, chart, errors_as_lines, frame, link, metric_row
 from cvcore.ui.numbers import shape, short
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
@@ -149,10 +149,9 @@ def cost_chart(summary) -> None:
         names.append(f"the other {len(costly) - len(shown)}")
         params.append(summary.params - sum(params))
         mult_adds.append(summary.mult_adds - sum(mult_adds))
-    st.plotly_chart(
+    chart(
         bars.layer_costs(names, params, mult_adds, total_params=summary.params, total_mult_adds=summary.mult_adds),
         key="costs",
-        config={"displayModeBar": False},
         alt=f"Share of parameters and mult-adds in {len(names)} layers of {summary.model}",
     )
 

@@ -7,6 +7,7 @@ from cvcore.data import catalog
 from cvcore.errors import CvcoreError
 from cvcore.models import zoo
 from cvcore.training.runs import Run
+from cvcore.ui import data as ui_data
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, live_curves, make_ready, result_metrics, run_table, store, submit
 
@@ -21,7 +22,9 @@ def main() -> None:
     with errors_as_lines():
         values = form()
         if train_button():
-            train(parse_config(values))
+            config = parse_config(values)
+            ui_data.opened(config.data.name, config.data.size, config.data.fit)  # with progress, where it takes long
+            train(config)
     with errors_as_lines():
         cached_note(values)
         show_runs(values)
@@ -52,7 +55,10 @@ def form() -> dict:
     train = {"optimizer": optimizer, "lr": lr, "epochs": epochs}
     with st.expander("More options"):
         more_options(train)
-    return {"data": {"name": data}, "model": {"name": model or "none"}, "train": train}
+        with st.container(horizontal=True):
+            size, fit = ui_data.working_size()
+    form = {"size": size, "fit": fit} if size else {}
+    return {"data": {"name": data, **form}, "model": {"name": model or "none"}, "train": train}
 
 
 def more_options(train: dict) -> None:

@@ -11,7 +11,7 @@ from cvcore.data.split import training_indices
 from cvcore.plots import bars
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
+from cvcore.ui.frame import TRAINING, chart, errors_as_lines, frame, link
 from cvcore.ui.runs import colours, label, live_curves, make_ready, run_table, store, submit
 
 MODEL = "bn-cnn"
@@ -72,7 +72,7 @@ def controls(sources: list[Run]) -> dict[str, RunConfig]:
     source = one.selectbox(
         "Backbone", sources, format_func=label, key="source", help="A finished run whose layers are reused."
     )
-    there = [name for name in catalog.names() if catalog.entry(name).state != "needs download"]
+    there = [name for name in catalog.names() if catalog.entry(name).state in ("bundled", "on disk")]
     targets = [name for name in there if name != source.config.data.name]  # of those it has seen every image
     target = two.selectbox(
         "Data set", targets, key="target", bind="query-params", help="The new, small set to learn from."
@@ -109,7 +109,7 @@ def controls(sources: list[Run]) -> dict[str, RunConfig]:
             width=150,
             help="Decides which images are drawn, the new head's first weights and the order.",
         )
-    classes = catalog.entry(target).classes
+    classes = len(ui_data.opened(target).classes)
     base = {
         "data": {"name": target, "per_class": few, "split_seed": seed},
         "model": {"name": MODEL},
@@ -155,14 +155,13 @@ def show_results(configs: dict[str, RunConfig]) -> None:
             f"Accuracy on {len(ui_data.opened(configs['scratch'].data.name).test):,} test images", anchor=False
         )
         colour = colours([run.run_id for run in runs.values()])
-        st.plotly_chart(
+        chart(
             bars.accuracies(
                 list(done),
                 [run.end["test"]["acc"] for run in done.values()],
                 [colour[run.run_id] for run in done.values()],
             ),
             key="accuracies",
-            config={"displayModeBar": False},
             alt="Test accuracy of each strategy",
         )
     live_curves([run.run_id for run in runs.values()], {run.run_id: titles[key] for key, run in runs.items()})

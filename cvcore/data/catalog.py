@@ -1,216 +1,193 @@
 """Which data sets exist, from where, and in what state; and how to open one."""
 
-import importlib
-import threading
+import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from cvcore import paths
-from cvcore.data import store, torchvision_sets
+from cvcore.data import own, store
+from cvcore.data.damage import Damage, describe
 from cvcore.data.dataset import Dataset
+from cvcore.data.origins import Damaged, Folder, Made, Origin, TorchvisionArrays, TorchvisionFiles, Zip
+from cvcore.data.scan import Progress, ignore
 from cvcore.errors import DataError, unknown_name
+
+FILE = Path(__file__).with_name("catalog.toml")
+KEY = r"(v\d+|[0-9a-f]{16})(-s\d+-\w+)?"  # what follows a set's name in the name of its stored form
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set of the catalog, described without opening it."""
+    """A data set of the catalog, described without opening it.
+
+    Counts are 0, and `image` is empty, where they are known only once the set was opened.
+    """
 
     name: str
+    origin: Origin
     title: str
     about: str
     source: str
     licence: str
-    classes: int
-    image: tuple[int, int, int]  # [C, H, W], pixels
-    train: int  # images
-    test: int
-    maker: str = ""  # "module:function" of a bundled set
-    torchvision: str = ""  # class in torchvision.datasets of the others
-    probe: str = ""  # a file below the data folder that is there when the set is
-    download_mb: float = 0.0
-    version: int = 1  # raised when a maker would give other images
+    classes: int = 0
+    image: tuple[int, ...] = ()  # [C, H, W], pixels; of photographs of many sizes, the size they come at by default
+    varied: bool = False  # the originals have many sizes
+    train: int = 0  # images
+    test: int = 0
+    is_own: bool = False  # added by a person, not part of the catalog
 
     @property
-    def key(self) -> str:
-        """Name of the set's stored form; files of another size on disk are another set."""
-        file = self._file()
-        return f"{self.name}-v{self.version}" + (f"-{file.stat().st_size}" if file else "")
+    def download_mb(self) -> float:
+        """Size of the download in MB (millions of bytes); 0 where there is none."""
+        return round(self.origin.download_bytes / 1e6, 1)
 
     @property
     def state(self) -> str:
-        """One of "bundled", "on disk", "needs download"."""
-        if self.maker:
-            return "bundled"
-        return "on disk" if self._file() else "needs download"
-
-    def _file(self) -> Path | None:
-        """The probe where it is on disk."""
-        found = [paths.data_dir() / (self.probe + end) for end in ("", ".gz") if self.probe]
-        return next((file for file in found if file.is_file()), None)
-
-
-_CATALOG: dict[str, Entry] = {}
-
-
-def _register(entry: Entry) -> None:
-    if entry.name in _CATALOG:
-        raise DataError(f"data set {entry.name!r} is in the catalog already: choose another name")
-    _CATALOG[entry.name] = entry
+        """One of "bundled", "on disk", "needs download", "missing"."""
+        return self.origin.state
 
 
 def names() -> list[str]:
-    """Names of all data sets, bundled ones first."""
-    return list(_CATALOG)
+    """Names of all data sets: bundled ones, those that are downloaded, then people's own."""
+    return [*_built_in(), *own.sets()]
+
+
+def built_in_names() -> list[str]:
+    """Names that people's own sets cannot have."""
+    return list(_built_in())
+
+
+def size_on_disk(name: str) -> int:
+    """Bytes that a set takes: its files, and what the tensor store keeps of it."""
+    return entry(name).origin.bytes_on_disk() + store.bytes_of(rf"{re.escape(name)}-{KEY}")
 
 
 def entry(name: str) -> Entry:
     """The catalog's entry for `name`. Raises DataError if there is none."""
-    if name not in _CATALOG:
-        raise DataError(unknown_name("data set", name, _CATALOG))
-    return _CATALOG[name]
+    if name in _built_in():
+        return _built_in()[name]
+    added = own.sets()
+    if name not in added:
+        raise DataError(unknown_name("data set", name, names()))
+    return _own_entry(name, added[name])
 
 
-def open_dataset(name: str) -> Dataset:
-    """The data set called `name`, memory-mapped; made on first use if it is bundled. Never downloads.
+@lru_cache(maxsize=1)
+def _built_in() -> dict[str, Entry]:
+    return {name: _entry(name, values) for name, values in tomllib.loads(FILE.read_text(encoding="utf-8")).items()}
 
+
+def _entry(name: str, values: dict[str, Any]) -> Entry:
+    """The entry that a table of catalog.toml describes."""
+    size = values.pop("size", 0)
+    image = tuple(values.pop("image", (3, size, size)))
+    if "maker" in values:
+        origin: Origin = Made(values.pop("maker"), values.pop("version", 1))
+    elif "zip" in values:
+        origin = Zip(name, values.pop("zip"), values.pop("folder"), values.pop("sha256"), values.pop("bytes"))
+    else:
+        origin = (TorchvisionFiles if size else TorchvisionArrays)(values.pop("torchvision"))
+    return Entry(name, origin, image=image, varied=bool(size), **values)
+
+
+def _own_entry(name: str, values: dict[str, Any]) -> Entry:
+    known = {field: values.get(field, 0) for field in ("classes", "train", "test")}
+    shared = {"title": name, "licence": "yours", "image": tuple(values.get("image", ())), "is_own": True, **known}
+    if "folder" in values:
+        folder = Path(values["folder"])
+        source = "an uploaded zip" if values.get("unpacked") else "a folder on this machine"
+        return Entry(name, Folder(folder), about=f"Images in {folder}.", source=source, varied=True, **shared)
+    base = values["base"]
+    try:
+        damage = Damage(**values["damage"])
+    except ValidationError as error:
+        raise DataError(f"{name} was made by another version of cvcore: remove it and make it again") from error
+    origin = Damaged(damage, partial(open_dataset, base))
+    about = f"A damaged copy of {base}: {describe(damage)}."
+    return Entry(name, origin, about=about, source=base, **shared)
+
+
+def resolve(name_or_path: str) -> str:
+    """The name of a set; a folder, or a zip, of images is added to the catalog first.
+
+    Raises DataError if it is neither.
+    """
+    if name_or_path in names():
+        return name_or_path
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return own.add_folder(path, taken=_built_in())
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return own.add_zip(path, path.name, taken=_built_in())[0]
+    hint = "; or give a folder or a zip of images" if "/" not in name_or_path else ""
+    raise DataError(unknown_name("data set", name_or_path, names(), hint))
+
+
+def open_dataset(name: str, size: int = 0, fit: str = "crop", on_progress: Progress = ignore) -> Dataset:
+    """The data set called `name`, memory-mapped; made or decoded on first use. Never downloads.
+
+    `size` is the side in pixels that images are brought to: 0 for their own, or for the default of sets of many sizes.
+    `on_progress` hears images done and images in all while a set is made; what it raises stops that, to be continued.
     Raises DataError if there is none of that name or it must be downloaded first.
     """
     found = entry(name)
     if found.state == "needs download":
         raise DataError(
-            f"{name} is not in {paths.data_dir()}: download it ({found.download_mb:.0f} MB) on the Datasets page "
+            f"{name} is not in {paths.data_dir()}: download it ({found.download_mb:,.0f} MB) on the Datasets page "
             f"or with `python -m cvcore data {name} --download`"
         )
-    return _opened(found.key, str(paths.data_dir()))
+    if found.state == "missing":
+        raise DataError(
+            f"{found.origin.source} is gone, where the images of {name} were: put it back, or remove {name}"
+        )
+    found.origin.prepare()
+    key = _key(found, size, fit)
+    dataset = _opened(key, str(paths.data_dir()))
+    if dataset is None:
+        dataset = _make(found, key, size, fit, on_progress)
+    if found.is_own:
+        own.note(name, dataset)
+    return dataset
+
+
+def _key(found: Entry, size: int, fit: str) -> str:
+    """Name of the set's stored form: changes with its content, the size and, where it matters, the fit."""
+    is_own_size = size == 0 or (not found.varied and found.image[1:] == (size, size))
+    plain = is_own_size and (not found.varied or fit == "crop")
+    return f"{found.name}-{found.origin.stamp()}" + ("" if plain else f"-s{size}-{fit}")
+
+
+def _make(found: Entry, key: str, size: int, fit: str, on_progress: Progress) -> Dataset:
+    def fill(folder: Path) -> None:
+        found.origin.fill(found.name, folder, size, fit, on_progress)
+
+    store.open_or_fill(key, fill, on_wait=lambda: on_progress(0, 0))
+    if found.is_own:  # earlier content in this form: those files are no more
+        form = key.removeprefix(f"{found.name}-")[16:]
+        store.remove(own.key_pattern(found.name, form), keep=key)
+    _opened.cache_clear()
+    return _opened(key, str(paths.data_dir()))
 
 
 @lru_cache(maxsize=16)
-def _opened(key: str, _data_dir: str) -> Dataset:
-    """One memory map a process for each set and data folder."""
-    found = next(each for each in _CATALOG.values() if each.key == key)
-    return store.open_or_make(key, _maker(found))
+def _opened(key: str, _data_dir: str) -> Dataset | None:
+    """One memory map a process for each set, form and data folder."""
+    return store.find(key)
 
 
-def _maker(found: Entry) -> Callable[[], Dataset]:
-    if found.maker:
-        module, function = found.maker.split(":")
-        return getattr(importlib.import_module(module), function)
-    return lambda: torchvision_sets.load(found.torchvision, found.name)
+def download(name: str, on_progress: Callable[[int, int], None] = ignore) -> None:
+    """Fetch `name` into the data folder; `on_progress` hears bytes done and bytes in all.
 
-
-def download(name: str, on_progress: Callable[[float], None] = lambda share: None) -> Dataset:
-    """Fetch `name` into the data folder and open it; `on_progress` hears the share done, 0..1.
-
-    torchvision reports to the terminal only, so progress is the growth of the data folder against the known size.
     Raises DataError that names the address and the folder where a file fetched by hand belongs.
     """
     found = entry(name)
-    if found.state != "needs download":
-        return open_dataset(name)
-    failure: list[DataError] = []
-
-    def fetch() -> None:
-        try:
-            torchvision_sets.download(found.torchvision, name)
-        except DataError as error:
-            failure.append(error)
-
-    before = _folder_bytes()
-    thread = threading.Thread(target=fetch, name=f"download-{name}", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.3)
-        on_progress(min(0.99, (_folder_bytes() - before) / (found.download_mb * 1e6)))
-    if failure:
-        raise failure[0]
-    on_progress(1.0)
-    return open_dataset(name)
-
-
-def _folder_bytes() -> int:
-    return sum(file.stat().st_size for file in paths.data_dir().rglob("*") if file.is_file())
-
-
-for _entry in (
-    Entry(
-        name="digits",
-        title="Handwritten digits",
-        about="Real digits by 43 people, scanned at 8×8, enlarged to 28×28. Small: a network trains in seconds.",
-        source="scikit-learn, after UCI Optical Recognition of Handwritten Digits",
-        licence="CC BY 4.0",
-        classes=10,
-        image=(1, 28, 28),
-        train=1_437,
-        test=360,
-        maker="cvcore.data.digits:make_digits",
-    ),
-    Entry(
-        name="glyphs",
-        title="Printed characters",
-        about="Letters A–Z and digits 0–9 in several fonts, turned, thickened, blurred and noisy, as on a scan.",
-        source="drawn here from a seed with free fonts",
-        licence="MIT (images)",
-        classes=36,
-        image=(1, 28, 28),
-        train=14_400,
-        test=3_600,
-        maker="cvcore.data.glyphs:make_glyphs",
-    ),
-    Entry(
-        name="shapes",
-        title="Coloured shapes",
-        about="Ten figures, any colour, size and place, on textured grounds. A linear model fails; a CNN does not.",
-        source="drawn here from a seed",
-        licence="MIT (images)",
-        classes=10,
-        image=(3, 32, 32),
-        train=8_000,
-        test=2_000,
-        maker="cvcore.data.shapes:make_shapes",
-    ),
-    Entry(
-        name="mnist",
-        title="MNIST",
-        about="70,000 handwritten digits, the set of the first tutorials.",
-        source="LeCun, Cortes, Burges",
-        licence="CC BY-SA 3.0",
-        classes=10,
-        image=(1, 28, 28),
-        train=60_000,
-        test=10_000,
-        torchvision="MNIST",
-        probe="MNIST/raw/train-images-idx3-ubyte",
-        download_mb=11.6,
-    ),
-    Entry(
-        name="fashion-mnist",
-        title="Fashion-MNIST",
-        about="70,000 photographs of clothes in MNIST's form, and harder.",
-        source="Zalando Research",
-        licence="MIT",
-        classes=10,
-        image=(1, 28, 28),
-        train=60_000,
-        test=10_000,
-        torchvision="FashionMNIST",
-        probe="FashionMNIST/raw/train-images-idx3-ubyte",
-        download_mb=30.9,
-    ),
-    Entry(
-        name="cifar10",
-        title="CIFAR-10",
-        about="60,000 colour photographs of ten kinds of animals and vehicles.",
-        source="Krizhevsky, University of Toronto",
-        licence="not stated; research use",
-        classes=10,
-        image=(3, 32, 32),
-        train=50_000,
-        test=10_000,
-        torchvision="CIFAR10",
-        probe="cifar-10-batches-py/data_batch_1",
-        download_mb=170.5,
-    ),
-):
-    _register(_entry)
+    if found.state == "needs download":
+        found.origin.download(name, on_progress)
+    elif found.state == "missing":
+        raise DataError(f"{name} cannot be downloaded: it is a folder of your own, {found.origin.source}, and is gone")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from cvcore.config import DataConfig
+from cvcore.data.dataset import Dataset
 from cvcore.errors import ConfigError
 
 
@@ -41,6 +42,11 @@ def few_per_class(labels: np.ndarray, candidates: np.ndarray, per_class: int, se
             )
         chosen.append(rng.permutation(members)[:per_class])
     return np.sort(np.concatenate(chosen))
+
+
+def holds_out(dataset: Dataset, selection: str) -> bool:
+    """Whether validation images are taken from the training split: where they choose, and the set brings none."""
+    return selection != "test" and dataset.val is None
 
 
 def training_indices(labels: np.ndarray, config: DataConfig, *, hold_out: bool = True) -> tuple[np.ndarray, np.ndarray]:

@@ -4,38 +4,108 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from cvcore import paths
 from cvcore.data.dataset import Dataset, Split
 from cvcore.errors import DataError
+from cvcore.files import reason_of
 
 log = logging.getLogger(__name__)
 
+SPLITS = ("train", "val", "test")
+BLOCK = 64_000_000  # bytes of images that are read at a time
+PATIENCE = 0.5  # seconds between two looks at a set that another process is making
+
 
 def open_or_make(key: str, make: Callable[[], Dataset]) -> Dataset:
-    """The data set stored under `key`, memory-mapped; made, stored and then opened if it is not there.
+    """The data set stored under `key`; made in memory, stored and then opened if it is not there."""
+    return open_or_fill(key, lambda folder: write(folder, make()))
 
-    `key` names content and form (for example "glyphs-v1"). Two processes that ask at once make it once.
+
+def open_or_fill(key: str, fill: Callable[[Path], None], on_wait: Callable[[], None] = lambda: None) -> Dataset:
+    """The data set stored under `key`, memory-mapped; if it is not there, `fill` first writes it into a folder.
+
+    `key` names content and form (for example "glyphs-v1"). Two processes that ask at once make it once; the one that
+    waits calls `on_wait` twice a second. What `fill` leaves behind when it is interrupted, it finds the next time.
     """
-    dataset = _read(_root() / key) or _read(_spare_root() / key)
+    dataset = find(key)
     if dataset is not None:
         return dataset
-    folder = _writable_root() / key
-    with FileLock(folder.with_name(f".{key}.lock")):
-        dataset = _read(folder)
+    root = writable_root()
+    lock = FileLock(root / f".{key}.lock")
+    _acquire(lock, on_wait)
+    try:
+        dataset = _read(root / key)
         if dataset is None:
-            _write(folder, make())
-            dataset = _read(folder)
+            partial = partial_folder(key)
+            _fill(partial, fill)
+            shutil.rmtree(root / key, ignore_errors=True)
+            partial.replace(root / key)
+            dataset = _read(root / key)
+    except OSError as error:
+        raise DataError(f"cannot store {key} in {root}: {reason_of(error)}; free some space") from error
+    finally:
+        lock.release()
     if dataset is None:
-        raise DataError(f"the stored form of {key} in {folder} cannot be read back: check the disk, then delete it")
+        raise DataError(f"the stored form of {key} in {root} cannot be read back: check the disk, then delete it")
     return dataset
+
+
+def find(key: str) -> Dataset | None:
+    """The data set stored under `key`, memory-mapped, or None."""
+    return _read(_root() / key) or _read(spare_root() / key)
+
+
+def partial_folder(key: str) -> Path:
+    """Where the set called `key` is while it is being made."""
+    return writable_root() / f".{key}.partial"
+
+
+def remove(pattern: str, keep: str = "") -> None:
+    """Delete stored forms whose whole key matches the regular expression `pattern`, but for `keep`."""
+    for folder in writable_root().iterdir():
+        key = folder.name.removeprefix(".").removesuffix(".partial")
+        if key != keep and folder.is_dir() and re.fullmatch(pattern, key):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def bytes_of(pattern: str) -> int:
+    """Bytes of all stored forms whose key matches the regular expression `pattern`."""
+    roots = [root for root in (_root(), spare_root()) if root.is_dir()]
+    folders = [folder for root in roots for folder in root.iterdir() if re.fullmatch(pattern, folder.name)]
+    return sum(file.stat().st_size for folder in folders for file in folder.iterdir())
+
+
+def short_digest(text: str) -> str:
+    """16 hex digits that stand for `text`."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
+
+
+def _acquire(lock: FileLock, on_wait: Callable[[], None]) -> None:
+    while True:
+        try:
+            lock.acquire(timeout=PATIENCE)
+            return
+        except Timeout:
+            on_wait()
+
+
+def _fill(partial: Path, fill: Callable[[Path], None]) -> None:
+    partial.mkdir(parents=True, exist_ok=True)
+    try:
+        fill(partial)
+    finally:
+        with suppress(OSError):  # nothing to go on from: leave nothing behind
+            partial.rmdir()
 
 
 def _root() -> Path:
@@ -43,7 +113,7 @@ def _root() -> Path:
     return paths.data_dir() / ".store"
 
 
-def _spare_root() -> Path:
+def spare_root() -> Path:
     """The store of a data folder that cannot be written to: in the temporary folder, one for each such folder."""
     try:
         temporary = Path(tempfile.gettempdir())
@@ -52,8 +122,9 @@ def _spare_root() -> Path:
     return temporary / f"cvcore-store-{hashlib.sha256(str(_root()).encode()).hexdigest()[:12]}"
 
 
-def _writable_root() -> Path:
-    for root in (_root(), _spare_root()):
+def writable_root() -> Path:
+    """Folder of the store, or its spare one. Raises DataError if neither can be written to."""
+    for root in (_root(), spare_root()):
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError:
@@ -63,46 +134,115 @@ def _writable_root() -> Path:
     raise DataError(f"cannot write to {_root()}: set CVCORE_DATA to a folder that can be written to")
 
 
-def _fingerprint(dataset: Dataset) -> str:
-    """sha256 (hex) over class names, shapes and bytes of both splits."""
+class Writer:
+    """Writes images into a stored form piece by piece, so that a set may be larger than memory.
+
+    Begins with the first `done` images of each split that an interrupted writer left in `folder`.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int], done: dict[str, int] | None = None) -> None:
+        self.folder = folder
+        self.shape = shape
+        self.counts = {split: (done or {}).get(split, 0) for split in SPLITS}
+        self.files = {split: self._open(split) for split in SPLITS}
+
+    def _path(self, split: str) -> Path:
+        return self.folder / f"{split}_images.npy"
+
+    def _open(self, split: str):
+        """The split's file, its end at the last image that counts."""
+        file = self._path(split).open("r+b" if self.counts[split] else "w+b")
+        self._head(file, self.counts[split])
+        file.truncate(file.tell() + self.counts[split] * int(np.prod(self.shape)))
+        file.seek(0, os.SEEK_END)
+        return file
+
+    def _head(self, file, count: int) -> None:
+        """NumPy's header at the start of `file`; it leaves room for a larger count, so its length never changes."""
+        file.seek(0)
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, *self.shape)}
+        np.lib.format.write_array_header_1_0(file, header)
+
+    def append(self, split: str, images: np.ndarray) -> None:
+        """Add uint8 images [n, C, H, W] to the end of a split."""
+        self.files[split].write(np.ascontiguousarray(images).data)
+        self.counts[split] += len(images)
+
+    def flush(self) -> None:
+        """Hand everything to the system, so that a killed process loses nothing."""
+        for file in self.files.values():
+            file.flush()
+
+    def close(self) -> None:
+        """Close the files, each with its count in its head; closing twice is no error."""
+        while self.files:
+            split, file = self.files.popitem()
+            with file:
+                self._head(file, self.counts[split])
+
+    def finish(self, name: str, classes: tuple[str, ...], labels: dict[str, np.ndarray]) -> None:
+        """Complete the stored form: labels, fingerprint, description."""
+        self.close()
+        if not self.counts["val"]:
+            self._path("val").unlink()
+        for split in SPLITS:
+            if self.counts[split] or split != "val":
+                np.save(self.folder / f"{split}_labels.npy", labels[split].astype(np.int64))
+        splits = {split: _load_split(self.folder, split) for split in SPLITS}
+        dataset = Dataset(name, classes, **splits)
+        meta = {"name": name, "classes": classes, "fingerprint": fingerprint(dataset)}
+        (self.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+
+
+def write(folder: Path, dataset: Dataset) -> None:
+    """Store `dataset` in `folder`; a failure leaves nothing there."""
+    try:
+        writer = Writer(folder, dataset.image_shape)
+        for name, split in dataset.splits.items():
+            for images in blocks(split.images):
+                writer.append(name, images)
+        writer.finish(dataset.name, dataset.classes, {name: split.labels for name, split in dataset.splits.items()})
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def blocks(images: np.ndarray, size: int = BLOCK):
+    """`images` [N, …] a bounded number of bytes at a time."""
+    step = max(1, size // max(1, int(np.prod(images.shape[1:]))))
+    for start in range(0, len(images), step):
+        yield images[start : start + step]
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """sha256 (hex) over class names, shapes and bytes of all splits."""
     digest = hashlib.sha256(json.dumps(dataset.classes).encode())
-    for split in (dataset.train, dataset.test):
-        for array in (split.images, split.labels.astype("<i8")):
-            digest.update(str(array.shape).encode())
-            digest.update(np.ascontiguousarray(array).data)
+    # train and test first: sets without a val split keep the fingerprint they had before there were any
+    for split in [dataset.train, dataset.test, *([dataset.val] if dataset.val else [])]:
+        digest.update(str(split.images.shape).encode())
+        for images in blocks(split.images):
+            digest.update(np.ascontiguousarray(images).data)
+        labels = split.labels.astype("<i8")
+        digest.update(str(labels.shape).encode())
+        digest.update(np.ascontiguousarray(labels).data)
     return digest.hexdigest()
 
 
-def _write(folder: Path, dataset: Dataset) -> None:
-    """Store `dataset` as `folder`: written beside it, then renamed, so that a reader never sees half of it."""
-    partial = folder.with_name(f".{folder.name}-{os.getpid()}")
+def _load_split(folder: Path, name: str) -> Split | None:
     try:
-        partial.mkdir()
-        for name in ("train", "test"):
-            split = dataset.split(name)
-            np.save(partial / f"{name}_images.npy", np.ascontiguousarray(split.images))
-            np.save(partial / f"{name}_labels.npy", split.labels.astype(np.int64))
-        meta = {"name": dataset.name, "classes": dataset.classes, "fingerprint": _fingerprint(dataset)}
-        (partial / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.replace(folder)
-    except OSError as error:
-        raise DataError(
-            f"cannot store {dataset.name} in {folder.parent}: {error.strerror or error}; free some space"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        return Split(*(np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in ("images", "labels")))
+    except FileNotFoundError:
+        if name == "val":
+            return None
+        raise
 
 
 def _read(folder: Path) -> Dataset | None:
     """The data set stored as `folder`, or None if it is absent or damaged."""
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
-        train, test = (
-            Split(*(np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in ("images", "labels")))
-            for name in ("train", "test")
-        )
-        return Dataset(meta["name"], tuple(meta["classes"]), train, test, meta["fingerprint"])
+        splits = {name: _load_split(folder, name) for name in SPLITS}
+        return Dataset(meta["name"], tuple(meta["classes"]), **splits, fingerprint=meta["fingerprint"], folder=folder)
     except FileNotFoundError:
         return None
     except (OSError, EOFError, ValueError, TypeError, KeyError) as error:

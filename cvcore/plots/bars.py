@@ -1,16 +1,19 @@
 """Bars: images per class, parameters per layer, accuracy per strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
 from cvcore.plots.style import ACCENT, CATEGORIES, styled
 
+SPLIT_COLOURS = {"train": CATEGORIES[0], "val": CATEGORIES[2], "test": CATEGORIES[4]}
 
-def class_counts(classes: Sequence[str], train: Sequence[int], test: Sequence[int]) -> go.Figure:
-    """Images of each class, training and test split stacked."""
+
+def class_counts(classes: Sequence[str], counts_of: Mapping[str, Sequence[int]]) -> go.Figure:
+    """Images of each class, stacked; `counts_of` has the counts of each split by its name."""
     figure = go.Figure()
-    for name, counts, colour in (("train", train, CATEGORIES[0]), ("test", test, CATEGORIES[4])):
+    for name, counts in counts_of.items():
+        colour = SPLIT_COLOURS.get(name, CATEGORIES[1])
         figure.add_bar(
             x=list(classes),
             y=counts,

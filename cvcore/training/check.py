@@ -5,7 +5,7 @@ import torch
 from cvcore.config import ModelConfig, RunConfig
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
-from cvcore.data.split import training_indices
+from cvcore.data.split import holds_out, training_indices
 from cvcore.errors import ConfigError, RunError
 from cvcore.models import zoo
 from cvcore.training.batches import batch_sizes
@@ -19,7 +19,7 @@ def checked(config: RunConfig, store: RunStore) -> RunConfig:
 
     Raises DataError, ModelError, ConfigError or RunError with one line that says what does not fit. Imports torch.
     """
-    dataset = catalog.open_dataset(config.data.name)
+    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
     spec = zoo.find(config.model.name)
     config = config.model_copy(update={"model": ModelConfig(name=spec.name)})  # one name for one network
     check_device(choose_device())
@@ -33,7 +33,7 @@ def checked(config: RunConfig, store: RunStore) -> RunConfig:
 
 def _check_batch(config: RunConfig, dataset: Dataset) -> int:
     """How many images there are to train on; at least a batch of them."""
-    hold_out = config.train.selection != "test"
+    hold_out = holds_out(dataset, config.train.selection)
     train, _ = training_indices(dataset.train.labels, config.data, hold_out=hold_out)
     if len(train) == 0:
         raise ConfigError(f"val_fraction: given {config.data.val_fraction:g}, which leaves no image to train on")
@@ -66,7 +66,8 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
         raise ConfigError(
             f"model: given {config.model.name!r}, but {source.run_id} trained {source.config.model.name!r}; choose that"
         )
-    entry = catalog.entry(source.config.data.name)
+    learnt = source.config.data
+    seen = catalog.open_dataset(learnt.name, learnt.size, learnt.fit)
     with torch.device("meta"):  # the names and shapes of both networks' weights, without the weights
-        given = zoo.build(config.model.name, entry.image, entry.classes).state_dict()
+        given = zoo.build(config.model.name, seen.image_shape, len(seen.classes)).state_dict()
         reuse(zoo.build(config.model.name, dataset.image_shape, len(dataset.classes)), given, "finetune")

@@ -16,7 +16,7 @@ import cvcore
 from cvcore.config import RunConfig
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
-from cvcore.data.split import training_indices
+from cvcore.data.split import holds_out, training_indices
 from cvcore.data.stats import normalization
 from cvcore.errors import RunError
 from cvcore.files import write_atomically, write_json
@@ -76,7 +76,7 @@ def _append_failure(run: Run, error: Exception) -> None:
 def _train(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]) -> dict[str, Any]:
     """{"best", "test"} of the finished run."""
     config = run.config
-    dataset = catalog.open_dataset(config.data.name)
+    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
     if config.data.fingerprint and dataset.fingerprint != config.data.fingerprint:
         raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
     device = choose_device()
@@ -109,7 +109,8 @@ def _prepare(config: RunConfig, dataset: Dataset, store: RunStore, device: torch
         weights = load_weights(store.find(config.transfer.source).path / "best.pt")
         model = reuse(model, weights, config.transfer.strategy)
     on_test = config.train.selection == "test"
-    train, val = training_indices(dataset.train.labels, config.data, hold_out=not on_test)
+    held_out = holds_out(dataset, config.train.selection)
+    train, val = training_indices(dataset.train.labels, config.data, hold_out=held_out)
     mean, std = normalization(dataset, config.data.normalize)
     order = torch.Generator().manual_seed(config.train.seed)
     shared = {"mean": mean, "std": std, "device": device}
@@ -117,9 +118,16 @@ def _prepare(config: RunConfig, dataset: Dataset, store: RunStore, device: torch
     return _Parts(
         model=model.to(device),
         train=Batches(dataset.train, train, config.train.batch_size, **shared, generator=order),
-        val=test if on_test else Batches(dataset.train, val, EVALUATION_BATCH, **shared),
+        val=test if on_test else _watched(dataset, val, shared),
         test=test,
     )
+
+
+def _watched(dataset: Dataset, held_out: np.ndarray, shared: dict[str, Any]) -> Batches:
+    """The validation images: the set's own split where it brings one, else those held out of the training split."""
+    if dataset.val is not None:
+        return Batches(dataset.val, np.arange(len(dataset.val)), EVALUATION_BATCH, **shared)
+    return Batches(dataset.train, held_out, EVALUATION_BATCH, **shared)
 
 
 def load_weights(path: Path) -> Any:

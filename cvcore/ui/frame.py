@@ -3,7 +3,9 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from cvcore.errors import CvcoreError
@@ -42,6 +44,15 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
         st.markdown("#### cvcore  \n:small[Image classifier workbench]")
         for page, (label, icon) in PAGES.items():
             st.page_link(page, label=label, icon=icon, width="stretch")
+        st.segmented_control(
+            "Charts download as",
+            ["PNG", "SVG"],
+            default="PNG",
+            required=True,
+            key="chart_format",
+            persist_state="session",
+            help="Point at a chart: the camera above it saves it as a file of this kind.",
+        )
     st.title(title, anchor=False)
     st.markdown(purpose)
 
@@ -56,6 +67,19 @@ def metric_row(*metrics: tuple[str, str, str]) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value, explanation in metrics:
             st.metric(label, value, help=explanation or None, width="content")
+
+
+def chart(figure: go.Figure, *, key: str, alt: str, place=st, **options) -> Any:
+    """Draw `figure`, with a button to download it as the kind of file chosen in the sidebar; `alt` tells it in words.
+
+    `options` go to st.plotly_chart, whose answer is returned.
+    """
+    config = {
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": {"format": st.session_state.get("chart_format", "PNG").lower(), "filename": key},
+    }
+    return place.plotly_chart(figure, key=key, alt=alt, config=config, **options)
 
 
 def is_dark() -> bool:

@@ -14,14 +14,13 @@ from cvcore.plots.style import CATEGORIES, colour_of
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
 from cvcore.training.worker import ensure_worker
-from cvcore.ui.frame import errors_as_lines, metric_row
+from cvcore.ui.frame import chart, errors_as_lines, metric_row
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.preload import start_loading_torch, wait_for_torch
 
 BRIEF = ("status", "network", "data", "epochs", "test", "val", "params", "seconds", "trained")
 TICK = 0.3  # seconds between two looks at runs that train
 REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
-PLOT = {"displayModeBar": False}
 
 
 def store() -> RunStore:
@@ -187,10 +186,8 @@ def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], had_ended: lis
     ]
     left, right = st.columns(2, gap="medium")
     who = ", ".join(curve.label for curve in drawn)
-    left.plotly_chart(curves.loss_curves(drawn), key="loss", config=PLOT, alt=f"Loss against epochs of {who}")
-    right.plotly_chart(
-        curves.accuracy_curves(drawn), key="accuracy", config=PLOT, alt=f"Accuracy against epochs of {who}"
-    )
+    chart(curves.loss_curves(drawn), key="loss", alt=f"Loss against epochs of {who}", place=left)
+    chart(curves.accuracy_curves(drawn), key="accuracy", alt=f"Accuracy against epochs of {who}", place=right)
     validation = "test images, which chose the epoch" if _all_on_test(runs) else "validation images"
     st.caption(f"Full lines: {validation}. Dotted: training images. A ring marks the epoch whose weights were kept.")
 

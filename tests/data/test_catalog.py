@@ -1,15 +1,16 @@
+import dataclasses
 import gzip
 import hashlib
+import io
 import struct
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cvcore import paths
-from cvcore.data import catalog
+from cvcore.data import catalog, report
 from cvcore.errors import DataError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -25,32 +26,40 @@ def idx(array: np.ndarray) -> bytes:
     return struct.pack(f">{1 + array.ndim}i", 0x0800 + array.ndim, *array.shape) + array.tobytes()
 
 
+def photographs() -> bytes:
+    """A zip as PyTorch's transfer tutorial has it: train/ and val/ with ants and bees, of many sizes."""
+    rng, packed = np.random.default_rng(0), io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as file:
+        for split, count in (("train", 6), ("val", 3)):
+            for name in ("ants", "bees"):
+                for number in range(count):
+                    picture = io.BytesIO()
+                    pixels = rng.integers(0, 256, (30 + number, 40, 3), dtype=np.uint8)
+                    Image.fromarray(pixels).save(picture, "JPEG")
+                    file.writestr(f"hymenoptera_data/{split}/{name}/{number}.jpg", picture.getvalue())
+        file.writestr("hymenoptera_data/train/ants/imageNotFound.gif", b"GIF89a")
+    return packed.getvalue()
+
+
 @pytest.fixture
-def mnist_server(tmp_path, monkeypatch):
-    """A small MNIST behind http on this machine, with checksums that torchvision will verify."""
-    from torchvision.datasets import MNIST
+def hymenoptera(monkeypatch):
+    """The bytes of a small hymenoptera_data.zip, whose checksum the catalog takes for the right one."""
+    raw, entries = photographs(), catalog._built_in()
+    origin = dataclasses.replace(entries["hymenoptera"].origin, sha256=hashlib.sha256(raw).hexdigest(), bytes=len(raw))
+    changed = {**entries, "hymenoptera": dataclasses.replace(entries["hymenoptera"], origin=origin)}
+    monkeypatch.setattr(catalog, "_built_in", lambda: changed)
+    return raw
 
-    rng = np.random.default_rng(0)
-    arrays = [rng.integers(0, 256, (20, 28, 28)), np.arange(20) % 10, rng.integers(0, 256, (10, 28, 28)), np.arange(10)]
-    folder = tmp_path / "www"
-    folder.mkdir()
-    resources = []
-    for name, array in zip(FILES, arrays, strict=True):
-        packed = gzip.compress(idx(array.astype(np.uint8)), mtime=0)
-        (folder / f"{name}.gz").write_bytes(packed)
-        resources.append((f"{name}.gz", hashlib.md5(packed).hexdigest()))
 
-    class Quiet(SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(MNIST, "mirrors", [f"http://127.0.0.1:{server.server_port}/"])
-    monkeypatch.setattr(MNIST, "resources", resources)
-    yield folder
-    server.shutdown()
-    server.server_close()
+def test_the_catalog_has_every_set_with_all_that_a_visitor_asks():
+    assert catalog.built_in_names() == [
+        *("digits", "glyphs", "shapes", "mnist", "fashion-mnist", "kmnist", "cifar10", "cifar100", "svhn"),
+        *("oxford-pets", "flowers102", "cats-dogs", "hymenoptera"),
+    ]
+    for entry in map(catalog.entry, catalog.built_in_names()):
+        assert all((entry.title, entry.about, entry.source, entry.licence, entry.classes, entry.train, entry.test))
+        assert len(entry.image) == 3
+        assert (entry.download_mb > 0) == (entry.state != "bundled")
 
 
 def test_what_is_not_there_says_how_to_get_it(empty_data_folder):
@@ -64,33 +73,61 @@ def test_unknown_names_get_the_nearest():
         catalog.open_dataset("digit")
 
 
-def test_download_verifies_stores_and_reports(empty_data_folder, mnist_server):
+def test_a_zip_comes_from_a_mirror_on_a_click(empty_data_folder, server, hymenoptera, monkeypatch):
+    monkeypatch.setenv("CVCORE_MIRROR", server.address)
+    server.files["/tutorial/hymenoptera_data.zip"] = hymenoptera
+    assert server.log == []  # nothing is downloaded by looking
     heard = []
-    dataset = catalog.download("mnist", heard.append)
-    assert (len(dataset.train), len(dataset.test)) == (20, 10)
-    assert dataset.test.labels.tolist() == list(range(10))
-    assert heard[-1] == 1.0
-    assert catalog.entry("mnist").state == "on disk"
-    assert len(catalog.open_dataset("mnist").train) == 20
+    catalog.download("hymenoptera", lambda done, total: heard.append((done, total)))
+    assert heard[-1] == (len(hymenoptera), len(hymenoptera))
+    dataset = catalog.open_dataset("hymenoptera")
+    assert (len(dataset.train), len(dataset.test), dataset.classes) == (12, 6, ("ants", "bees"))
+    assert dataset.image_shape == (3, 64, 64)
+    ignored = report.of(dataset).query("status == 'ignored'")["path"].tolist()
+    assert catalog.entry("hymenoptera").state == "on disk"
+    assert [path for path in ignored if not path.endswith(".gif")] == []
 
 
-def test_a_file_that_is_not_what_it_should_be_is_refused_with_address_and_folder(empty_data_folder, mnist_server):
-    (mnist_server / "train-labels-idx1-ubyte.gz").write_bytes(b"something else")
+def test_a_zip_put_there_by_hand_is_found(empty_data_folder, hymenoptera):
+    paths.data_dir().mkdir()
+    (paths.data_dir() / "hymenoptera_data.zip").write_bytes(hymenoptera)
+    assert catalog.entry("hymenoptera").state == "on disk"
+    assert len(catalog.open_dataset("hymenoptera").train) == 12
+
+
+def test_a_folder_put_there_by_hand_is_found(empty_data_folder, hymenoptera):
+    with zipfile.ZipFile(io.BytesIO(hymenoptera)) as file:
+        file.extractall(paths.data_dir())
+    assert catalog.entry("hymenoptera").state == "on disk"
+    assert len(catalog.open_dataset("hymenoptera").test) == 6
+
+
+def test_a_failed_download_names_address_and_folder(empty_data_folder, server, hymenoptera, monkeypatch):
+    monkeypatch.setenv("CVCORE_MIRROR", server.address)
+    server.files["/tutorial/hymenoptera_data.zip"] = b"something else"
     with pytest.raises(DataError) as caught:
-        catalog.download("mnist")
+        catalog.download("hymenoptera")
     message = str(caught.value)
-    assert "http://127.0.0.1" in message
-    assert str(paths.data_dir() / "MNIST" / "raw") in message
+    assert f"{server.address}/tutorial/hymenoptera_data.zip" in message
+    assert str(paths.data_dir()) in message
     assert "\n" not in message
+    assert catalog.entry("hymenoptera").state == "needs download"
 
 
-def test_files_put_there_by_hand_are_found(empty_data_folder):
+@pytest.mark.parametrize("packed", [False, True])
+def test_files_put_there_by_hand_are_found(empty_data_folder, packed, monkeypatch):
+    from torchvision.datasets import MNIST
+
     folder = paths.data_dir() / "MNIST" / "raw"
     folder.mkdir(parents=True)
     labels = np.array([5, 0, 4], np.uint8)
     images = np.stack([np.full((28, 28), value, np.uint8) for value in (1, 2, 3)])
+    resources = []
     for name, array in zip(FILES, (images, labels, images, labels), strict=True):
-        (folder / name).write_bytes(idx(array))
+        raw = gzip.compress(idx(array), mtime=0) if packed else idx(array)
+        (folder / (f"{name}.gz" if packed else name)).write_bytes(raw)
+        resources.append((f"{name}.gz", hashlib.md5(raw).hexdigest()))
+    monkeypatch.setattr(MNIST, "resources", resources)
     dataset = catalog.open_dataset("mnist")
     assert dataset.train.labels.tolist() == [5, 0, 4]
     assert dataset.train.images[:, 0, 0, 0].tolist() == [1, 2, 3]
@@ -102,3 +139,17 @@ def test_bundled_sets_are_as_the_catalog_says(name):
     entry, dataset = catalog.entry(name), catalog.open_dataset(name)
     assert dataset.image_shape == entry.image
     assert (len(dataset.train), len(dataset.test), len(dataset.classes)) == (entry.train, entry.test, entry.classes)
+
+
+def test_another_size_is_resized_as_torchvision_does_it():
+    from torchvision.transforms import v2
+
+    ours, own = catalog.open_dataset("shapes", 24), catalog.open_dataset("shapes")
+    assert ours.image_shape == (3, 24, 24)
+    assert (ours.test.labels == own.test.labels).all()
+    picture = Image.fromarray(own.test.images[7].transpose(1, 2, 0))
+    assert (ours.test.images[7] == np.asarray(v2.Resize(24)(picture)).transpose(2, 0, 1)).all()
+
+
+def test_the_size_that_a_set_has_anyway_is_the_set_itself():
+    assert catalog.open_dataset("digits", 28) is catalog.open_dataset("digits")

@@ -7,6 +7,7 @@ import pytest
 from cvcore import paths
 from cvcore.data import store
 from cvcore.data.dataset import Dataset, Split
+from cvcore.errors import DataError
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,7 @@ def test_a_failed_write_leaves_nothing_behind():
     def fails():
         raise OSError("disk full")
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(DataError, match=r"cannot store small-v1 in .*: disk full; free some space"):
         store.open_or_make("small-v1", fails)
     assert [file.name for file in (paths.data_dir() / ".store").glob("*") if file.is_dir()] == []
 
@@ -67,3 +68,31 @@ def test_a_second_open_of_ten_thousand_images_maps_instead_of_reading():
     assert len(opened.train) == 10_000
     assert isinstance(opened.test.images, np.memmap)
     assert time.process_time() - started < 5  # seconds; mapping takes milliseconds, decoding anew would not
+
+
+def test_a_set_with_a_validation_split_keeps_it():
+    parts = {
+        name: Split(np.full((count, 1, 2, 2), count, np.uint8), np.zeros(count, np.int64))
+        for name, count in (("train", 5), ("val", 3), ("test", 2))
+    }
+    opened = store.open_or_make("three", lambda: Dataset("three", ("a",), **parts))
+    assert {name: len(split) for name, split in opened.splits.items()} == {"train": 5, "val": 3, "test": 2}
+    assert (opened.val.images == 3).all()
+
+
+def test_a_set_is_written_in_pieces_as_if_at_once(tmp_path):
+    whole = small(images=5)
+    store.write(make(tmp_path / "whole"), whole)
+    writer = store.Writer(make(tmp_path / "parts"), (1, 2, 2))
+    for _ in range(5):
+        writer.append("train", whole.train.images[:1])
+    writer.append("test", whole.test.images)
+    writer.finish("small", ("a", "b"), {"train": whole.train.labels, "test": whole.test.labels})
+    for name in ("train_images.npy", "test_images.npy", "train_labels.npy", "meta.json"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "parts" / name).read_bytes()
+    assert not (tmp_path / "parts" / "val_images.npy").exists()
+
+
+def make(folder):
+    folder.mkdir()
+    return folder

@@ -1,84 +1,25 @@
 """Every page through Streamlit's AppTest: what it shows at first sight, what its controls do, how it refuses."""
 
-import base64
-import json
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from cvcore import paths
 from cvcore.training.runs import RunStore
-from cvcore.training.worker import is_alive, serve
-
-ROOT = Path(__file__).resolve().parents[2]
-HOME = ROOT / "streamlit_app.py"
-PAGES = {
-    "home": "",
-    "datasets": "pages/1_Datasets.py",
-    "architectures": "pages/2_Architectures.py",
-    "training": "pages/3_Training.py",
-    "transfer": "pages/4_Transfer_Learning.py",
-}
-
-
-@pytest.fixture(autouse=True)
-def no_worker(monkeypatch):
-    """Pages queue runs; the tests train them in this process when they want them trained."""
-    monkeypatch.setattr("cvcore.ui.runs.ensure_worker", lambda store: None)
-    monkeypatch.setattr("cvcore.training.worker.ensure_worker", lambda store: None)
-
-
-@pytest.fixture
-def page(monkeypatch):
-    """Opens a page, with query parameters, and checks that nothing unforeseen happened."""
-    monkeypatch.chdir(ROOT)
-
-    def open_page(name: str, **query: str) -> AppTest:
-        app = AppTest.from_file(HOME, default_timeout=60)
-        if PAGES[name]:
-            app.switch_page(PAGES[name])
-        for key, value in query.items():
-            app.query_params[key] = value
-        return checked(app.run())
-
-    return open_page
-
-
-def checked(app: AppTest) -> AppTest:
-    assert not app.exception
-    assert not [error.value for error in app.error if "should not have" in error.value]
-    return app
-
-
-def train_queued() -> None:
-    serve(RunStore(paths.runs_dir(), paths.shipped_runs_dir()), once=True)
-
-
-def button(app: AppTest, label: str):
-    return next(each for each in app.button if each.label == label)
-
-
-def widget(widgets, label: str):
-    return next(each for each in widgets if each.label == label)
-
-
-def metrics(app: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in app.metric}
-
-
-def figure(app: AppTest, index: int) -> dict:
-    return json.loads(app.get("plotly_chart")[index].proto.spec)
-
-
-def numbers(values) -> list[float]:
-    """A figure's data: a list, or the typed array that plotly packs."""
-    if isinstance(values, dict):
-        return np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"]).tolist()
-    return list(values)
+from cvcore.training.worker import is_alive
+from tests.pages.helpers import (
+    HOME,
+    PAGES,
+    ROOT,
+    button,
+    checked,
+    figure,
+    metrics,
+    numbers,
+    train_queued,
+    widget,
+)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -93,40 +34,6 @@ class TestHome:
         table = page("home").dataframe[0].value
         assert set(table["network"]) == {"lenet5", "perceptron", "bn-cnn"}
         assert (table["test"] > 90).all()
-
-
-class TestDatasets:
-    def test_numbers_of_the_digits(self, page):
-        found = metrics(page("datasets"))
-        assert found == {
-            "Training images": "1,437",
-            "Test images": "360",
-            "Classes": "10",
-            "Image size (px)": "1×28×28",
-            "Pixel range": "0–255",
-        }
-
-    def test_counts_in_the_chart_are_those_of_scikit_learn(self, page):
-        from sklearn.datasets import load_digits
-
-        bars = figure(page("datasets"), 0)["data"]
-        total = np.add(*(numbers(bar["y"]) for bar in bars))
-        assert total.tolist() == np.bincount(load_digits().target).tolist()
-
-    def test_a_class_can_be_chosen(self, page):
-        app = page("datasets")
-        widget(app.multiselect, "Classes").select(3)
-        checked(app.run())
-        assert any("of 146, in stored order" in each.value for each in app.caption)  # training images of the digit 3
-
-    @pytest.mark.parametrize(("name", "size"), [("glyphs", "1×28×28"), ("shapes", "3×32×32")])
-    def test_a_link_opens_its_set(self, page, name, size):
-        assert metrics(page("datasets", data=name))["Image size (px)"] == size
-
-    def test_what_is_not_there_offers_its_download(self, page):
-        app = page("datasets", data="mnist")
-        assert button(app, "Download 12 MB")
-        assert "needs a download of 12 MB" in app.info[0].value
 
 
 class TestArchitectures:

@@ -38,7 +38,7 @@ def test_layer_costs_are_shares_of_the_whole():
 
 
 def test_counts_stack_training_and_test():
-    train, test = bars.class_counts(["x", "y"], [3, 4], [1, 2]).data
+    train, test = bars.class_counts(["x", "y"], {"train": [3, 4], "test": [1, 2]}).data
     assert (list(train.y), list(test.y)) == ([3, 4], [1, 2])
 
 

@@ -1,0 +1,168 @@
+"""Sets that people add: folders of their own images, unpacked zips, and damaged copies of other sets.
+
+They are listed in one file, `own/sets.json` in the data folder. Images in folders stay where they are.
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filelock import FileLock
+
+from cvcore import paths
+from cvcore.data import archive, store
+from cvcore.data.damage import Damage
+from cvcore.data.dataset import Dataset
+from cvcore.errors import DataError, unknown_name
+from cvcore.files import write_json
+
+NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,60}$")
+
+
+def sets() -> dict[str, dict[str, Any]]:
+    """What was added, by name: {"folder": path} or {"base": name, "damage": {…}}, and counts once it was opened."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in (_spare_folder(), _folder()):
+        try:
+            found |= json.loads((folder / "sets.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError, TypeError):  # none yet, or damaged: what is lost can be added again
+            continue
+    return {name: values for name, values in found.items() if isinstance(values, dict) and _is_known(values)}
+
+
+def _is_known(values: dict[str, Any]) -> bool:
+    return isinstance(values.get("folder"), str) or (
+        isinstance(values.get("base"), str) and isinstance(values.get("damage"), dict)
+    )
+
+
+def add_folder(folder: Path, name: str = "", taken: Iterable[str] = ()) -> str:
+    """Remember a folder of images; its name in the catalog: `name`, or one drawn from the folder's.
+
+    A folder that is known already keeps its name. Raises DataError if there is no such folder or the name is taken.
+    """
+    folder = folder.expanduser().resolve()
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder on this machine: give a folder with one sub-folder for each class")
+    for known, values in sets().items():
+        if values.get("folder") == str(folder) and name in ("", known):
+            return known
+    name = name or _free(slug(folder.name), taken)
+    _add(name, {"folder": str(folder)}, taken)
+    return name
+
+
+def add_zip(
+    file: Path | BinaryIO,
+    title: str,
+    taken: Iterable[str] = (),
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> tuple[str, archive.Report]:
+    """Unpack a zip of images into the data folder and remember it: (its name, drawn from `title`; what was refused).
+
+    Raises DataError if the zip as a whole cannot be trusted or holds no image.
+    """
+    name = _free(slug(re.sub(r"\.zip$", "", title, flags=re.IGNORECASE)), taken)
+    folder = _writable_folder() / name
+    report = archive.unpack(file, folder, on_progress)
+    if not report.files:
+        shutil.rmtree(folder, ignore_errors=True)
+        why = f"; the first of {len(report.refused):,} files refused: {report.refused[0][1]}" if report.refused else ""
+        raise DataError(f"{title} holds no images{why}: zip a folder with one sub-folder for each class")
+    _add(name, {"folder": str(folder), "unpacked": True}, taken)
+    return name, report
+
+
+def add_damaged(base: str, damage: Damage, name: str, taken: Iterable[str] = ()) -> None:
+    """Remember a damaged copy of the set `base`, to be made when it is first opened. Raises DataError as add_folder."""
+    _add(name, {"base": base, "damage": damage.model_dump(mode="json", exclude_defaults=True)}, taken)
+
+
+def forget(name: str) -> None:
+    """Take a set off the list. Images in a folder stay; what was unpacked or decoded here is deleted.
+
+    Raises DataError if it is not on the list.
+    """
+    known = sets()
+    if name not in known:
+        raise DataError(unknown_name("set of your own", name, known))
+    _change(lambda values: values.pop(name, None))
+    if known[name].get("unpacked"):
+        unpacked = Path(known[name]["folder"])
+        if unpacked.parent in (_folder(), _spare_folder()):
+            shutil.rmtree(unpacked, ignore_errors=True)
+    store.remove(key_pattern(name))
+
+
+def note(name: str, dataset: Dataset) -> None:
+    """Remember how many images and classes a set has, so that lists can tell without opening it."""
+    counts = {
+        "classes": len(dataset.classes),
+        "image": list(dataset.image_shape),
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+    }
+    values = sets().get(name, {})
+    if any(values.get(field) != count for field, count in counts.items()):
+        _change(lambda all_sets: all_sets.get(name, {}).update(counts))
+
+
+def slug(text: str) -> str:
+    """`text` as a name: small letters, digits and hyphens.
+
+    >>> slug("My Photos (2)"), slug("…")
+    ('my-photos-2', 'images')
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-") or "images"
+
+
+def key_pattern(name: str, form: str = r"(-s\d+-\w+)?") -> str:
+    """Regular expression for the keys under which the store keeps a set of one's own, in one form or in any."""
+    return rf"{re.escape(name)}-[0-9a-f]{{16}}{form}"
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """`name`, or with a number if it is taken."""
+    used = {*taken, *sets()}
+    numbered = (f"{name}-{number}" for number in range(2, len(used) + 3))
+    return name if name not in used else next(each for each in numbered if each not in used)
+
+
+def _add(name: str, values: dict[str, Any], taken: Iterable[str]) -> None:
+    if not NAME.match(name):
+        raise DataError(f"name: given {name!r}, use small letters, digits and hyphens, at most 60, as in my-photos")
+    if name in {*taken, *sets()}:
+        raise DataError(f"name: {name!r} is the name of another set already; choose another")
+    _change(lambda all_sets: all_sets.update({name: values}))
+
+
+def _folder() -> Path:
+    return paths.data_dir() / "own"
+
+
+def _spare_folder() -> Path:
+    """Beside the store of a data folder that cannot be written to."""
+    return store.spare_root() / "own"
+
+
+def _writable_folder() -> Path:
+    for folder in (_folder(), _spare_folder()):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    raise DataError(f"cannot write to {_folder()}: set CVCORE_DATA to a folder that can be written to")
+
+
+def _change(change: Callable[[dict[str, Any]], object]) -> None:
+    folder = _writable_folder()
+    with FileLock(folder / ".sets.lock"):
+        values = sets()
+        change(values)
+        write_json(folder / "sets.json", values)

@@ -1,0 +1,74 @@
+"""What was found out about every file of a set: used as it is, converted, set aside, or ignored."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cvcore.data.dataset import Dataset
+from cvcore.data.layout import Listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "files.parquet"
+USED, ASIDE, IGNORED = "used", "set aside", "ignored"
+COLUMNS = ("path", "class", "split", "index", "width", "height", "status", "note")
+
+
+def write(folder: Path, listing: Listing, records: list) -> None:
+    """Store the report: one row for each file, in the listing's order, then the ignored ones.
+
+    `index` is the image's place in its split, -1 for files that are not used; `note` tells the conversion of a used
+    file and the reason of the others; `width` and `height` are pixels of the original.
+    """
+    import pandas as pd
+
+    used = np.array([record.used for record in records], dtype=bool)
+    splits = np.array(listing.splits)
+    index = np.full(len(records), -1, dtype=np.int64)
+    for split in np.unique(splits):
+        chosen = used & (splits == split)
+        index[chosen] = np.arange(chosen.sum())
+    files = pd.DataFrame(
+        {
+            "path": [printable(path) for path in listing.paths],
+            "class": [printable(listing.classes[label]) for label in listing.labels],
+            "split": splits,
+            "index": index,
+            "width": np.array([record.width for record in records], dtype=np.int32),
+            "height": np.array([record.height for record in records], dtype=np.int32),
+            "status": np.where(used, USED, ASIDE),
+            "note": [record.notes if record.used else record.reason for record in records],
+        }
+    )
+    blank = {"class": "", "split": "", "index": -1, "width": 0, "height": 0, "status": IGNORED}
+    rest = pd.DataFrame([{"path": printable(path), "note": reason, **blank} for path, reason in listing.ignored])
+    pd.concat([files, rest] if len(rest) else [files])[list(COLUMNS)].to_parquet(folder / FILE, index=False)
+
+
+def printable(text: str) -> str:
+    """`text` without the bytes of a file name that are no Unicode."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8") if not text.isascii() else text
+
+
+def of(dataset: Dataset) -> "pd.DataFrame | None":
+    """The report with the columns COLUMNS; None for a set that does not come as one file an image."""
+    return _read(dataset.folder / FILE, dataset.fingerprint) if dataset.folder else None
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, _fingerprint: str) -> "pd.DataFrame | None":
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        return None
+
+
+def used(dataset: Dataset, split: str) -> "pd.DataFrame | None":
+    """The rows of a split's images in stored order; None as in `of`."""
+    files = of(dataset)
+    return None if files is None else files[(files["split"] == split) & (files["status"] == USED)]
