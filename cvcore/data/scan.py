@@ -21,7 +21,8 @@ from cvcore.data.layout import Listing
 from cvcore.data.store import SPLITS, Writer
 from cvcore.errors import DataError
 
-CHUNK = 64  # files between two notes
+CHUNK = 64  # files between two notes, or fewer where their images fill CHUNK_BYTES
+CHUNK_BYTES = 16_000_000
 SAMPLE = 64  # files whose headers decide whether a set is grey, and of one size
 LARGEST_OWN = 96  # pixels: images that all have one size up to this are kept as they are
 DEFAULT_SIDE = 64  # pixels a side, of images of many sizes
@@ -95,11 +96,13 @@ def _scan(listing: Listing, name: str, folder: Path, form: Form, on_progress: Pr
 def _decoded(listing: Listing, form: Form, done: int) -> Iterator[tuple[int, list[Decoded]]]:
     """Chunks of decoded files in order, from file `done` on; a few are decoded ahead of who asks."""
 
+    count = max(1, min(CHUNK, CHUNK_BYTES // int(np.prod(form.shape))))
+
     def chunk(start: int) -> tuple[int, list[Decoded]]:
-        return start, [decode(listing.root / path, form) for path in listing.paths[start : start + CHUNK]]
+        return start, [decode(listing.root / path, form) for path in listing.paths[start : start + count]]
 
     workers = min(8, os.cpu_count() or 1)
-    starts = iter(range(done, len(listing), CHUNK))
+    starts = iter(range(done, len(listing), count))
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         ahead = [pool.submit(chunk, start) for start in islice(starts, 2 * workers)]
         try:

@@ -3,11 +3,12 @@
 import hashlib
 import json
 import logging
+import mmap
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -207,11 +208,19 @@ def write(folder: Path, dataset: Dataset) -> None:
         raise
 
 
-def blocks(images: np.ndarray, size: int = BLOCK):
+def blocks(images: np.ndarray, size: int = BLOCK) -> Iterator[np.ndarray]:
     """`images` [N, …] a bounded number of bytes at a time."""
     step = max(1, size // max(1, int(np.prod(images.shape[1:]))))
     for start in range(0, len(images), step):
         yield images[start : start + step]
+        _let_go(images)
+
+
+def _let_go(images: np.ndarray) -> None:
+    """Give the pages of a memory-mapped array back, which would otherwise count as this process's memory."""
+    mapped = getattr(images, "_mmap", None)
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):  # not on Windows, where the system does it by itself
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def fingerprint(dataset: Dataset) -> str:
