@@ -16,7 +16,7 @@ from cvcore.commands import data as data_commands
 from cvcore.commands import models as model_commands
 from cvcore.commands import training as training_commands
 from cvcore.config import DataConfig, TrainConfig
-from cvcore.data.damage_spec import Damage
+from cvcore.data.damage.spec import Damage
 from cvcore.errors import ConfigError, CvcoreError
 
 

@@ -38,8 +38,9 @@ def datasets(options: argparse.Namespace) -> int:
 
 
 def data(options: argparse.Namespace) -> int:
-    from cvcore.data import catalog, report
+    from cvcore.data import catalog
     from cvcore.data.describe import describe
+    from cvcore.data.files import report
 
     config = parse_config({"data": {"name": "any", **_form(options)}, "model": {"name": "any"}}).data
     if options.download and not Path(options.name).is_dir():
@@ -64,8 +65,8 @@ def data(options: argparse.Namespace) -> int:
 
 def damage(options: argparse.Namespace) -> int:
     from cvcore.data import catalog, own
-    from cvcore.data.damage_spec import Damage, parse_damage, slug
-    from cvcore.data.damage_spec import describe as describe_damage
+    from cvcore.data.damage.spec import Damage, parse_damage, slug
+    from cvcore.data.damage.spec import describe as describe_damage
 
     given = {field: value for field, value in vars(options).items() if field in Damage.model_fields}
     wanted = parse_damage(given)

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from cvcore import paths
 from cvcore.data import own, store
-from cvcore.data.damage import Damage, describe
+from cvcore.data.damage.plan import Damage, describe
 from cvcore.data.dataset import Dataset
+from cvcore.data.files.scan import Progress, ignore
 from cvcore.data.origins import Damaged, Folder, Made, Origin, TorchvisionArrays, TorchvisionFiles, Zip
-from cvcore.data.scan import Progress, ignore
 from cvcore.errors import DataError, unknown_name
 
 FILE = Path(__file__).with_name("catalog.toml")

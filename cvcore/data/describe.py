@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from cvcore.data import duplicates, report, stats
+from cvcore.data import duplicates, stats
 from cvcore.data.dataset import Dataset
+from cvcore.data.files import report
 
 
 def describe(dataset: Dataset, on_progress: Callable[[float], None] = lambda share: None) -> dict[str, Any]:

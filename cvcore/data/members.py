@@ -6,7 +6,7 @@ import unicodedata
 import zipfile
 from pathlib import PurePosixPath
 
-from cvcore.data.layout import IMAGE_ENDINGS
+from cvcore.data.files.layout import IMAGE_ENDINGS
 
 LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes in UTF-8: what file systems take for a name; a path that fits anywhere
 # What zipfile unpacks piece by piece. Its bzip2 and LZMA fill the memory with all that 4 kB of input stand for, which

@@ -17,13 +17,15 @@ import numpy as np
 from PIL import Image
 
 from cvcore import paths
-from cvcore.data import archive, layout, scan, store, torchvision_sets
-from cvcore.data.damage import Damage, make
+from cvcore.data import archive, store
+from cvcore.data.damage.plan import Damage, make
 from cvcore.data.dataset import Dataset
-from cvcore.data.decode import Form, to_array
-from cvcore.data.fetch import Remote, fetch
-from cvcore.data.scan import Progress
-from cvcore.data.torchvision_files import FILES, download_bytes
+from cvcore.data.download import torchvision_sets
+from cvcore.data.download.fetch import Remote, fetch
+from cvcore.data.download.torchvision_files import FILES, download_bytes
+from cvcore.data.files import layout, scan
+from cvcore.data.files.decode import Form, to_array
+from cvcore.data.files.scan import Progress
 
 
 class Origin:

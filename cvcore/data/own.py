@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from cvcore import paths
 from cvcore.data import archive, store
-from cvcore.data.damage import Damage
+from cvcore.data.damage.plan import Damage
 from cvcore.data.dataset import Dataset
 from cvcore.errors import DataError, unknown_name
 from cvcore.files import write_json

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from cvcore.data.damage import Plan
+from cvcore.data.damage.plan import Plan
 from cvcore.plots.sheet import CAPTION, contact_sheet
 from cvcore.plots.style import CATEGORIES
 

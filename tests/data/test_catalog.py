@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from cvcore import paths
-from cvcore.data import catalog, report
+from cvcore.data import catalog
+from cvcore.data.files import report
 from cvcore.errors import DataError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")

@@ -10,7 +10,7 @@ from PIL import Image
 
 from cvcore import paths
 from cvcore.data import catalog, own
-from cvcore.data.damage import Damage
+from cvcore.data.damage.plan import Damage
 from cvcore.errors import DataError
 
 

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cvcore.data import catalog, own
-from cvcore.data.damage import Damage
+from cvcore.data.damage.plan import Damage
 from cvcore.ui.datasets.damage_kinds import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]

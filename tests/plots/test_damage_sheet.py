@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cvcore.data.damage import Damage, plan
+from cvcore.data.damage.plan import Damage, plan
 from cvcore.data.dataset import Dataset, Split
 from cvcore.plots.damage_sheet import GAP, MARK, TILE, before_after, examples
 from cvcore.plots.sheet import CAPTION

@@ -6,9 +6,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cvcore.data import report
 from cvcore.data.dataset import Dataset
 from cvcore.data.describe import path_of
+from cvcore.data.files import report
 from cvcore.plots import images as plots
 from cvcore.ui.data import measured
 from cvcore.ui.datasets.originals import original

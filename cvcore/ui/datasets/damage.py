@@ -5,7 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from cvcore.data import catalog, own, stats
-from cvcore.data.damage import Damage, Plan, changed, describe, plan, slug
+from cvcore.data.damage.plan import Damage, Plan, changed, describe, plan, slug
 from cvcore.data.dataset import Dataset
 from cvcore.data.origins import Damaged
 from cvcore.errors import CvcoreError

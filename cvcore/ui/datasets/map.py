@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from cvcore.analysis import embedding
-from cvcore.data import report
 from cvcore.data.dataset import Dataset
+from cvcore.data.files import report
 from cvcore.plots import map as map_plot
 from cvcore.plots import sheet
 from cvcore.training.runs import Run

@@ -2,10 +2,11 @@
 
 from PIL import Image
 
-from cvcore.data import catalog, report
+from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
-from cvcore.data.decode import Unusable, open_image
 from cvcore.data.describe import path_of
+from cvcore.data.files import report
+from cvcore.data.files.decode import Unusable, open_image
 
 
 def original(dataset: Dataset, split: str, index: int) -> Image.Image | None:

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from cvcore.data import report
 from cvcore.data.dataset import Dataset
 from cvcore.data.describe import path_of
 from cvcore.data.duplicates import Pair
+from cvcore.data.files import report
 from cvcore.plots.sheet import as_png, contact_sheet
 from cvcore.ui.data import pairs
 from cvcore.ui.frame import is_dark, metric_row

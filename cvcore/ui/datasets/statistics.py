@@ -3,8 +3,9 @@
 import numpy as np
 import streamlit as st
 
-from cvcore.data import report, stats
+from cvcore.data import stats
 from cvcore.data.dataset import Dataset
+from cvcore.data.files import report
 from cvcore.plots import bars
 from cvcore.plots import statistics as plots
 from cvcore.plots.sheet import as_png, contact_sheet

@@ -5,9 +5,9 @@ from typing import Any
 
 import streamlit as st
 
-from cvcore.data.transform_kinds import KINDS, Param
-from cvcore.data.transform_steps import Pipeline, Step, inserted, summary
-from cvcore.data.transform_trace import State
+from cvcore.data.transforms.kinds import KINDS, Param
+from cvcore.data.transforms.steps import Pipeline, Step, inserted, summary
+from cvcore.data.transforms.trace import State
 from cvcore.errors import ConfigError
 from cvcore.ui.frame import errors_as_lines
 

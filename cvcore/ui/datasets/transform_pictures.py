@@ -7,9 +7,9 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
-from cvcore.data import transforms
 from cvcore.data.dataset import Dataset
-from cvcore.data.transform_steps import Pipeline, is_random
+from cvcore.data.transforms import pipeline as transforms
+from cvcore.data.transforms.steps import Pipeline, is_random
 from cvcore.plots.sheet import as_png
 from cvcore.plots.transform_sheet import transform_sheet
 from cvcore.ui.frame import is_dark

@@ -4,12 +4,13 @@ import random
 
 import streamlit as st
 
-from cvcore.data import transform_presets, transforms
 from cvcore.data.dataset import Dataset
-from cvcore.data.transform_presets import Preset
-from cvcore.data.transform_remarks import remarks
-from cvcore.data.transform_steps import Pipeline, is_random, summary
-from cvcore.data.transform_trace import ImpossiblePipelineError, State, trace
+from cvcore.data.transforms import pipeline as transforms
+from cvcore.data.transforms import presets as transform_presets
+from cvcore.data.transforms.presets import Preset
+from cvcore.data.transforms.remarks import remarks
+from cvcore.data.transforms.steps import Pipeline, is_random, summary
+from cvcore.data.transforms.trace import ImpossiblePipelineError, State, trace
 from cvcore.ui.datasets import transform_editor, transform_pictures
 from cvcore.ui.datasets.transform_pictures import Drawn, Source, Subject
 from cvcore.ui.frame import errors_as_lines, metric_row

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cvcore.data.fetch import Remote
+from cvcore.data.download.fetch import Remote
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from sklearn.datasets import load_sample_image
 from torchvision import models
 from torchvision.transforms._presets import ImageClassification
 
-from cvcore.data import transform_presets as presets
-from cvcore.data import transforms
-from cvcore.data.transform_remarks import remarks
-from cvcore.data.transform_steps import is_random
+from cvcore.data.transforms import pipeline as transforms
+from cvcore.data.transforms import presets
+from cvcore.data.transforms.remarks import remarks
+from cvcore.data.transforms.steps import is_random
 from cvcore.errors import ConfigError
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong with labels and images, each as a function of arrays; `cvcore.data.damage` puts them together.
+"""What can go wrong with labels and images, each as a function of arrays; `cvcore.data.damage.plan` puts them together.
 
 Whatever is drawn is drawn by seed, from a stream of random numbers of its own for each kind (and, for noise, for each
 image): changing one kind leaves the others as they are.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from cvcore.data.mirror import mirrored
-from cvcore.data.stream import LineError, stream
+from cvcore.data.download.mirror import mirrored
+from cvcore.data.download.stream import LineError, stream
 from cvcore.errors import DataError
 from cvcore.files import reason_of
 

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from cvcore.data import fetch as fetch_module
-from cvcore.data import mirror, stream
-from cvcore.data.fetch import Remote, fetch
+from cvcore.data.download import fetch as fetch_module
+from cvcore.data.download import mirror, stream
+from cvcore.data.download.fetch import Remote, fetch
 from cvcore.errors import ConfigError, DataError
 
 BODY = np.random.default_rng(0).bytes(300_000)

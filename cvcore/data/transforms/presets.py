@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from functools import cache
 
-from cvcore.data.transform_kinds import Value
-from cvcore.data.transform_steps import Pipeline, Step
+from cvcore.data.transforms.kinds import Value
+from cvcore.data.transforms.steps import Pipeline, Step
 from cvcore.errors import ConfigError, unknown_name
 
 LARGE = 128  # pixels; from this shorter side on, images are photographs rather than small icons

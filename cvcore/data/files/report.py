@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvcore.data.dataset import Dataset
-from cvcore.data.layout import Listing
+from cvcore.data.files.layout import Listing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cvcore.data.transform_kinds import IMAGENET_MEAN, IMAGENET_STD, KINDS, Kind, Value
+from cvcore.data.transforms.kinds import IMAGENET_MEAN, IMAGENET_STD, KINDS, Kind, Value
 from cvcore.errors import ConfigError, unknown_name
 
 

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from cvcore.data import catalog, own, report
+from cvcore.data import catalog, own
+from cvcore.data.files import report
 from cvcore.errors import CvcoreError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GOOD = 3  # sound images in each of two classes
 FEW = settings(
     max_examples=25,
@@ -239,6 +240,7 @@ def test_folders(place, files, links, view):
     check_folder(place, files, links, view)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @FEW
 @given(files=FILES, evil=st.lists(EVIL, max_size=3), damage=DAMAGE, view=VIEWS)
 def test_zips(place, files, evil, damage, view):
@@ -255,6 +257,7 @@ def test_many_folders(place, files, links, view):
 
 @pytest.mark.sweep
 @pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
 @MANY
 @given(files=FILES, evil=st.lists(EVIL, max_size=3), damage=DAMAGE, view=VIEWS)
 def test_many_zips(place, files, evil, damage, view):

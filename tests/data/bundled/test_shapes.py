@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.linear_model import RidgeClassifier
 
+from cvcore.data.bundled.shapes import FIGURES, make_shapes, palette
 from cvcore.data.dataset import Dataset
-from cvcore.data.shapes import FIGURES, make_shapes, palette
 
 
 @pytest.fixture(scope="module")

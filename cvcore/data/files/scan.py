@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from cvcore.data import report
-from cvcore.data.decode import GREY_MODES, ColourFound, Decoded, Form, Unusable, decode, probe
-from cvcore.data.layout import Listing
+from cvcore.data.files import report
+from cvcore.data.files.decode import GREY_MODES, ColourFound, Decoded, Form, Unusable, decode, probe
+from cvcore.data.files.layout import Listing
 from cvcore.data.store import SPLITS, Writer
 from cvcore.errors import DataError
 

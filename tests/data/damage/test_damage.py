@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from cvcore.data import corruptions, damage, store
-from cvcore.data.damage import Damage, changed, describe, make, parse_damage, plan, slug
+from cvcore.data import store
+from cvcore.data.damage import corruptions
+from cvcore.data.damage import plan as damage
+from cvcore.data.damage.plan import Damage, changed, describe, make, parse_damage, plan, slug
 from cvcore.data.dataset import Dataset, Split
 from cvcore.errors import ConfigError
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from cvcore.data.transform_steps import Pipeline, Step, both_sides, is_random
-from cvcore.data.transform_trace import State, resized, trace
+from cvcore.data.transforms.steps import Pipeline, Step, both_sides, is_random
+from cvcore.data.transforms.trace import State, resized, trace
 
 RESIZING = ("Resize", "RandomResizedCrop", "ScaleJitter")
 DISTORTION = 0.02  # relative change of the proportions from which it is worth a remark; rounding to pixels makes less

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from cvcore.data.transform_steps import Pipeline, Step
-from cvcore.data.transform_trace import ImpossiblePipelineError, trace
+from cvcore.data.transforms.steps import Pipeline, Step
+from cvcore.data.transforms.trace import ImpossiblePipelineError, trace
 
 if TYPE_CHECKING:
     import torch
@@ -56,7 +56,7 @@ def _lookup(name: str) -> Any:
     import torch
     from torchvision.transforms import v2
 
-    from cvcore.data.scale_jitter import ScaleJitter
+    from cvcore.data.transforms.scale_jitter import ScaleJitter
 
     return attrgetter(name)(_Namespace(torch=torch, v2=v2, ScaleJitter=ScaleJitter))
 
@@ -113,7 +113,7 @@ def code(pipeline: Pipeline) -> str:
         lines.append("torch.stack")
     own = ""
     if any(step.name == "ScaleJitter" for step in pipeline):
-        from cvcore.data.scale_jitter import ScaleJitter
+        from cvcore.data.transforms.scale_jitter import ScaleJitter
 
         own = f"\n\n{inspect.getsource(ScaleJitter)}\n"
     body = "".join(f"    {line},\n" for line in lines)

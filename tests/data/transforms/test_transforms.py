@@ -13,11 +13,11 @@ from torchvision import transforms as v1
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from cvcore.data import transforms
-from cvcore.data.scale_jitter import ScaleJitter
-from cvcore.data.transform_presets import PRESETS, preset
-from cvcore.data.transform_steps import Step
-from cvcore.data.transform_trace import trace
+from cvcore.data.transforms import pipeline as transforms
+from cvcore.data.transforms.presets import PRESETS, preset
+from cvcore.data.transforms.scale_jitter import ScaleJitter
+from cvcore.data.transforms.steps import Step
+from cvcore.data.transforms.trace import trace
 from cvcore.errors import ConfigError
 
 TO_TENSOR = Step("ToTensor")
@@ -207,6 +207,6 @@ def test_code_imports_only_what_it_uses():
 
 
 def test_torch_is_not_imported_before_it_is_needed():
-    modules = ("transforms", "transform_presets", "transform_remarks", "transform_trace", "transform_steps")
-    program = f"import sys; from cvcore.data import {', '.join(modules)}; sys.exit('torch' in sys.modules)"
+    modules = ("pipeline", "presets", "remarks", "trace", "steps")
+    program = f"import sys; from cvcore.data.transforms import {', '.join(modules)}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

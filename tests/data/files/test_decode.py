@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvcore.data import decode as module
-from cvcore.data.decode import Form, Unusable, decode, open_image
+from cvcore.data.files import decode as module
+from cvcore.data.files.decode import Form, Unusable, decode, open_image
 
 RNG = np.random.default_rng(0)
 COLOUR = Form(3, 8, 8)

@@ -17,11 +17,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from cvcore.data import torchvision_sets as sets
-from cvcore.data.torchvision_files import FILES, download_bytes
+from cvcore.data.download import torchvision_sets as sets
+from cvcore.data.download.torchvision_files import FILES, download_bytes
 from cvcore.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("CVCORE_SHARED_DATA") or ROOT.parent / "shared" / "data")
 ARRAY_SETS = ("MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100", "SVHN")
 FILE_SETS = ("OxfordIIITPet", "Flowers102")
@@ -322,7 +322,7 @@ def test_a_failed_download_names_set_address_and_folder(server, tmp_path, monkey
 
 def test_whether_a_set_is_there_is_found_without_torchvision(tmp_path):
     code = (
-        "import pathlib, sys; from cvcore.data import torchvision_sets as sets; "
+        "import pathlib, sys; from cvcore.data.download import torchvision_sets as sets; "
         "assert not any(sets.is_there(each, pathlib.Path(sys.argv[1])) for each in sets.FILES); "
         "sys.exit('torch' in sys.modules or 'torchvision' in sys.modules)"
     )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from cvcore.data.transform_steps import Pipeline, Step, both_sides
+from cvcore.data.transforms.steps import Pipeline, Step, both_sides
 from cvcore.errors import ConfigError
 
 MAX_PIXELS = 16_000_000  # of one image after any step: as float32 in three channels 192 MB

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cvcore.data import layout, report, scan, store
+from cvcore.data import store
+from cvcore.data.files import layout, report, scan
 from cvcore.errors import DataError
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Stopped(BaseException):
@@ -103,7 +104,7 @@ def test_a_killed_scan_goes_on_and_gives_the_same(tmp_path):
     folder = make_set(tmp_path / "set", 400)
     whole = scanned(folder, tmp_path / "whole")
     script = (
-        "import sys, time; from pathlib import Path; from cvcore.data import layout, scan\n"
+        "import sys, time; from pathlib import Path; from cvcore.data.files import layout, scan\n"
         "root, out = map(Path, sys.argv[1:]); out.mkdir(exist_ok=True)\n"
         "slow = lambda done, total: time.sleep(0.2)\n"
         "scan.scan(layout.list_images(root, layout.walk(root)), 'mine', out, 0, 'crop', slow)"

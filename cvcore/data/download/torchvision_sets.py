@@ -1,7 +1,7 @@
 """Data sets that torchvision reads: their files, their unpacking without a network, and what is in them.
 
 Addresses, checksums and readers are torchvision's own. Nothing here asks torchvision to download: files are fetched by
-cvcore.data.fetch, which resumes and reports, and unpacked by the standard library.
+cvcore.data.download.fetch, which resumes and reports, and unpacked by the standard library.
 """
 
 import gzip
@@ -16,8 +16,8 @@ import numpy as np
 from filelock import FileLock
 
 from cvcore.data.dataset import Dataset, Split
-from cvcore.data.fetch import Remote, fetch, what_is_wrong
-from cvcore.data.torchvision_files import FILES, file_of, remotes, torchvision_class
+from cvcore.data.download.fetch import Remote, fetch, what_is_wrong
+from cvcore.data.download.torchvision_files import FILES, file_of, remotes, torchvision_class
 from cvcore.errors import DataError
 from cvcore.files import reason_of
 
@@ -39,7 +39,7 @@ def download(
     root: Path,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Fetch what is missing below `root` and unpack it; `on_progress` as in cvcore.data.fetch.
+    """Fetch what is missing below `root` and unpack it; `on_progress` as in cvcore.data.download.fetch.
 
     Raises DataError that names the address and the folder where a file fetched by hand belongs.
     """

@@ -8,12 +8,12 @@ from PIL import Image
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
-from cvcore.data import transforms
-from cvcore.data.transform_kinds import KINDS, Kind, register
-from cvcore.data.transform_presets import PRESETS, suggested
-from cvcore.data.transform_remarks import remarks
-from cvcore.data.transform_steps import Step, inserted, is_random
-from cvcore.data.transform_trace import ImpossiblePipelineError, resized, trace
+from cvcore.data.transforms import pipeline as transforms
+from cvcore.data.transforms.kinds import KINDS, Kind, register
+from cvcore.data.transforms.presets import PRESETS, suggested
+from cvcore.data.transforms.remarks import remarks
+from cvcore.data.transforms.steps import Step, inserted, is_random
+from cvcore.data.transforms.trace import ImpossiblePipelineError, resized, trace
 from cvcore.errors import ConfigError
 
 TO_TENSOR, NORMALIZE, FLIP = Step("ToTensor"), Step("Normalize"), Step("RandomHorizontalFlip")

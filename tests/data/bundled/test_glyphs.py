@@ -5,8 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from cvcore.data.bundled.glyphs import TYPEFACES, Typeface, glyph_mask, make_glyphs
 from cvcore.data.dataset import Dataset
-from cvcore.data.glyphs import TYPEFACES, Typeface, glyph_mask, make_glyphs
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cvcore.data import layout
+from cvcore.data.files import layout
 from cvcore.errors import DataError
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cvcore.data import corruptions
-from cvcore.data.damage_spec import Damage, describe, parse_damage, slug
+from cvcore.data.damage import corruptions
+from cvcore.data.damage.spec import Damage, describe, parse_damage, slug
 from cvcore.data.dataset import Dataset
 from cvcore.data.store import Writer
 from cvcore.errors import ConfigError

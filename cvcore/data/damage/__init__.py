@@ -1,0 +1,1 @@
+"""Damaged copies of data sets: what is done, to which images, and how it is written."""
