@@ -6,7 +6,15 @@ from tests.browser.conftest import SCREENSHOTS
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["", "Datasets", "Architectures", "Training", "Transfer_Learning"]
+SECTIONS = ["Statistics", "Quality", "Map", "Transforms", "Filters", "Damage"]
+PAGES = [
+    "",
+    "Datasets",
+    *(f"Datasets?view={name}" for name in SECTIONS),
+    "Architectures",
+    "Training",
+    "Transfer_Learning",
+]
 # name, points and colour of each line in the first plot
 LINES = """() => {
     const plot = document.querySelector('.js-plotly-plot');
@@ -38,9 +46,9 @@ def test_the_journey(open_page, settle):
     side_link(page, "Datasets").click()
     page.get_by_role("heading", name="Datasets").wait_for()
     settle(page)
-    sheet = page.locator("[data-testid=stImage] img").first
+    sheet = page.locator(".js-plotly-plot image").first
     sheet.wait_for()
-    assert sheet.evaluate("image => image.naturalWidth") > 300  # pixels: a picture arrived, not a broken link
+    assert sheet.evaluate("image => image.getBBox().width") > 300  # pixels: a picture, not an empty frame
     assert page.get_by_text("1,437").first.is_visible()
 
     side_link(page, "Architectures").click()
@@ -80,7 +88,7 @@ def test_every_page_fits_its_screen(open_page, settle, server, width, scheme):
         page.goto(f"{server}/{path}")
         settle(page)
         page.wait_for_timeout(1000)  # plots fade in
-        page.screenshot(path=SCREENSHOTS / f"{path or 'Home'}-{width}-{scheme}.png")
+        page.screenshot(path=SCREENSHOTS / f"{path.replace('?view=', '-') or 'Home'}-{width}-{scheme}.png")
         main = page.locator("[data-testid=stMain]")
         assert main.evaluate("main => main.scrollWidth <= main.clientWidth + 1"), f"/{path} scrolls sideways"
         assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0

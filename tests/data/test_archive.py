@@ -365,6 +365,20 @@ def test_a_bomb_that_lies_about_its_sizes_does_not_go_off(folder):
     assert images(folder) == []
 
 
+def test_bytes_without_end_are_cut_off(folder, monkeypatch):
+    """Should zipfile ever give more than the directory says."""
+    given = []
+
+    def endless(*_):
+        while len(given) < 10_000:
+            given.append(1)
+            yield bytes(1000)
+
+    monkeypatch.setattr(archive, "_pieces", endless)
+    assert unpack(zipped(("a/1.jpg", PIXELS)), folder).files == 0
+    assert len(given) < 5
+
+
 def test_members_that_share_bytes(folder):
     """As in Fifield's bomb: many entries in the directory, all of the same data."""
 

@@ -239,11 +239,46 @@ def test_noise_resembles_nothing():
     assert duplicates.find(dataset(loud, faint)) == []
 
 
-def test_one_picture_under_much_noise_and_its_copies(base):
+@pytest.mark.parametrize("spread", [7, 12, 25])
+def test_one_picture_under_much_noise_and_its_copies(base, spread):
     """Crowds that look alike from afar: what is alike in them is found, the rest is not."""
-    crowd = variants(base, 500, spread=25)
-    copies = np.concatenate([variants(image, 1, seed=seed) for seed, image in enumerate(crowd[:20])])
+    crowd = variants(base, 500, spread)
+    copies = np.concatenate([variants(image, 1, 0.7, seed) for seed, image in enumerate(crowd[:20])])
     assert across(duplicates.find(dataset(crowd, copies))) == {(at, at) for at in range(20)}
+
+
+def test_a_copy_may_be_moved_by_a_pixel(photographs):
+    pictures = [stored(picture, 65) for picture in photographs]
+    originals = np.stack([picture[:, :64, :64] for picture in pictures])
+    moved = np.stack([picture[:, 1:, 1:] for picture in pictures])
+    assert across(duplicates.find(dataset(originals, moved))) == {(at, at) for at in range(len(pictures))}
+
+
+def test_how_far_a_copy_may_be_moved():
+    """One wave over the image: so smooth that a move by any share of it could be undone."""
+    place = (np.arange(100) + 0.5) / 100
+
+    def wave(move):
+        row = 128 + 60 * np.sin(2 * np.pi * (place - move))
+        return np.broadcast_to(np.rint(row).astype(np.uint8), (1, 1, 100, 100)).copy()
+
+    original, near, far = (resemblance.coefficients(wave(move)) for move in (0, 0.04, 0.09))
+    assert resemblance.alike(original, near).tolist() == [True]
+    assert resemblance.alike(original, far).tolist() == [False]
+
+
+@pytest.mark.parametrize(("spread", "alike"), [(2, True), (7, False), (15, False)])
+def test_the_work_on_a_crowd_does_not_grow_as_its_square(base, spread, alike):
+    found = resemblance.coefficients(variants(base, 2000, spread))
+    looked = []
+
+    def verify(first, second):
+        looked.append(len(first))
+        return resemblance.alike(found[first], found[second])
+
+    pairs = list(resemblance.near_pairs(resemblance.coarse(found), resemblance.contrast(found), verify))
+    assert sum(looked) < 30 * 2000  # of 2 million
+    assert bool(sum(map(len, pairs))) == alike
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 9), (3, 8, 8), (4, 28, 20), (2, 16, 40)])
@@ -268,6 +303,13 @@ def test_coefficients_are_those_of_scipy():
     images = np.random.default_rng(0).integers(0, 256, size=(5, 1, 28, 40), dtype=np.uint8)
     theirs = scipy.fft.dctn(images.astype(float), axes=(2, 3), norm="ortho")[:, :, :16, :16] / np.sqrt(28 * 40)
     assert np.allclose(resemblance.coefficients(images), theirs, atol=1e-3)
+
+
+def test_brightness_comes_before_colour():
+    grey = np.random.default_rng(0).integers(0, 256, size=(2, 1, 32, 32), dtype=np.uint8)
+    coloured = resemblance.coefficients(np.repeat(grey, 3, axis=1))
+    assert np.allclose(coloured[:, :1], resemblance.coefficients(grey), atol=1e-3)
+    assert np.allclose(coloured[:, 1:], 0, atol=1e-3)
 
 
 def test_the_distance_of_coefficients_is_that_of_smooth_pixels():
