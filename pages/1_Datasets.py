@@ -7,7 +7,7 @@ import streamlit as st
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.ui import data as ui_data
-from cvcore.ui.datasets import own
+from cvcore.ui.datasets import overview, own
 from cvcore.ui.datasets.originals import picture
 from cvcore.ui.frame import errors_as_lines, frame, metric_row
 from cvcore.ui.numbers import shape
@@ -53,11 +53,12 @@ def choose_set() -> tuple[catalog.Entry, int, str]:
             key="data",
             bind="query-params",
             help="Bundled sets are made on first use; the others are read from the data folder or downloaded.",
-            width=400,
+            width=320,
         )
         entry = catalog.entry(name)
         with st.popover("Options", icon=":material/tune:"):
             size, fit = ui_data.working_size()
+        overview.button()
         own.add_button()
         if entry.is_own:
             own.remove_button(entry)

@@ -19,9 +19,9 @@ COARSE, COARSE_COLOUR = 8, 2  # half waves of brightness and of colour by which 
 # stored at 32, 64 or 224 pixels) differ by 0.86 at most, and other photographs by 3 and more. The closest two of 10,000
 # digits of MNIST differ by 1.44, the closest two of scikit-learn's digits by 1.06: different strokes both.
 ROUNDING = 1.5  # grey levels
-ALIKE = 0.07  # share of the contrast
+ALIKE, ALIKE_IN_COLOUR = 0.07, 0.1  # share of the contrast
 # The share that the coarsest detail may differ by, not moved: 0.19 where the crop of a copy moved by a pixel of 32.
-CANDIDATE = 0.2
+CANDIDATE = 0.25
 FLAT = 6.0  # grey levels of contrast; what has less is one plain colour, and like all others of that colour
 FARTHEST = 0.06  # share of the side; a resize rounds to whole pixels, which moves or stretches a crop by one or two
 MOST, SAMPLE = 16, 4  # near images that are all looked at; of more, this many first
@@ -80,7 +80,8 @@ def alike(first: np.ndarray, second: np.ndarray, block: int = 1024) -> np.ndarra
 
     The order of the two makes no difference.
     """
-    limit = np.hypot(ROUNDING, ALIKE * np.maximum(contrast(first), contrast(second)))
+    share = ALIKE_IN_COLOUR if first.shape[1] == 3 else ALIKE
+    limit = np.hypot(ROUNDING, share * np.maximum(contrast(first), contrast(second)))
     found = np.sqrt(((first - second) ** 2).sum(axis=(1, 2, 3))) <= limit
     left = np.flatnonzero(~found)
     for start in range(0, len(left), block):
@@ -97,7 +98,7 @@ def _moved_difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     which is second-order exact. A margin is left out: there a move brings in what the other image does not show.
     """
     count = len(first)
-    place = ((np.arange(24, dtype=np.float32) + 0.5) / 24)[1:-1]  # sample points along a side of length 1
+    place = ((np.arange(24, dtype=np.float32) + 0.5) / 24)[2:-2]  # sample points along a side of length 1
     angle, scale = np.pi * np.arange(DETAIL, dtype=np.float32), np.where(np.arange(DETAIL), np.sqrt(2), 1)
     value = (scale * np.cos(angle * place[:, None])).astype(np.float32)
     slope = (-scale * angle * np.sin(angle * place[:, None])).astype(np.float32)

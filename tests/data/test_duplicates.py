@@ -339,13 +339,13 @@ def slowly_alike(first, second):
 
     one, two = (smooth(waves) for waves in low)
     contrast = max(np.sqrt(image.var(axis=(1, 2)).mean()) for image in (one, two))
-    limit = np.hypot(resemblance.ROUNDING, resemblance.ALIKE * contrast)
+    limit = np.hypot(1.5, (0.1 if channels == 3 else 0.07) * contrast)
     if np.sqrt(((one - two) ** 2).mean()) <= limit:
         return True
     mean = (one + two) / 2
     down, right = (np.gradient(mean, 1 / fine, axis=axis) for axis in (1, 2))
-    # the middle of each of 24 × 24 cells, without the outermost
-    middle = np.arange(1, 23) * 11 + 5
+    # the middle of each of 24 × 24 cells, without the outermost two
+    middle = np.arange(2, 22) * 11 + 5
     place = (middle + 0.5) / fine - 0.5
     pick = np.ix_(np.arange(channels), middle, middle)
     columns = [right[pick], down[pick], right[pick] * place, down[pick] * place[:, None]]

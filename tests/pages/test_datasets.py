@@ -145,3 +145,12 @@ def test_a_zip_with_refused_files_tells_them(page, own_data_folder, tmp_path, ph
     checked(app.run())
     assert any("1 files of the zip" in each.label for each in app.expander)
     assert paths.data_dir() in Path(own.sets()[name]["folder"]).parents
+
+
+def test_all_sets_are_listed_with_state_size_and_licence(page):
+    app = page("datasets")
+    button(app, "All sets").click()
+    table = checked(app.run()).dataframe[0].value.set_index("name")
+    assert table.loc["digits", ["state", "classes", "images"]].tolist() == ["bundled", 10, 1797]
+    assert table.loc["mnist", ["state", "download"]].tolist() == ["needs download", 11.6]
+    assert (table["licence"] != "").all()

@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 from PIL import Image
 
+from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.data.describe import path_of
 from cvcore.data.files import report
@@ -204,7 +205,8 @@ def where(dataset: Dataset, split: str, index: int) -> None:
     """The image's file, the size of the original, and what was converted."""
     used = report.used(dataset, split)
     if used is None:
-        st.caption(f"Image {index:,} of the {split} split; the set does not come as one file an image.")
+        place = catalog.entry(dataset.name).origin.source
+        st.caption(f"Image {index:,} of the {split} split; all images are in {place or 'one made set'}.")
         return
     row = used.iloc[index]
     note = f" · {row['note']}" if row["note"] else ""
