@@ -29,23 +29,37 @@ def main() -> None:
     with errors_as_lines():
         entry, size, fit = choose_set()
         about(entry)
-        if entry.state == "needs download":
-            offer_download(entry)
-            return
+        if entry.origin.download_bytes and entry.origin.source is None:  # not here, or an archive to be unpacked
+            if entry.state == "on disk":
+                with errors_as_lines(), st.spinner(f"Unpacking {entry.title} (once) …", show_time=True):
+                    entry.origin.prepare()
+            if entry.origin.source is None:
+                offer_download(entry)
+                return
         if entry.state == "missing":
-            st.warning(f"{entry.origin.source} is gone: put it back, or remove the set.", icon=":material/folder_off:")
+            st.warning(f"{entry.origin.problem}, or remove the set.", icon=":material/folder_off:")
             return
-        dataset = ui_data.opened(entry.name, size, fit)
-        own.tell_refused(entry.name)
-        section, split = choose_view(dataset)
-        numbers(dataset)
-        show(section, dataset, split)
+        with body(f"{entry.name}-{size}-{fit}"):
+            dataset = ui_data.opened(entry.name, size, fit)
+            own.tell_refused(entry.name)
+            section, split = choose_view(dataset)
+            numbers(dataset)
+            show(section, dataset, split)
+
+
+def body(shown: str) -> st.delta_generator.DeltaGenerator:
+    """The place below the choice of the set; empty at once when another set is chosen, and not only when it is read."""
+    if st.session_state.get("body") == shown:
+        return st.container()
+    st.session_state["body"] = shown
+    return st.empty().container()
 
 
 def choose_set() -> tuple[catalog.Entry, int, str]:
     """The chosen set with the size in pixels and the fit that its images are brought to."""
-    if chosen := st.session_state.pop("data-next", None):
-        st.session_state["data"] = chosen
+    asked = st.query_params.get("data")
+    if asked and asked not in catalog.names():
+        st.warning(f"There is no data set {asked!r} here (any more).", icon=":material/info:")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Data set",
@@ -68,7 +82,7 @@ def choose_set() -> tuple[catalog.Entry, int, str]:
 def about(entry: catalog.Entry) -> None:
     """What the set is, from where, under which licence, and how much of the disk it takes."""
     size = ui_data.size_on_disk(entry.name)
-    on_disk = f" On disk: {size / 1e6:,.0f} MB." if size >= 500_000 else ""
+    on_disk = f" On disk, with decoded images: {size / 1e6:,.0f} MB." if size >= 500_000 else ""
     st.caption(f"**{entry.title}.** {entry.about} Source: {entry.source}. Licence: {entry.licence}.{on_disk}")
 
 
@@ -88,25 +102,25 @@ def offer_download(entry: catalog.Entry) -> None:
 
 def choose_view(dataset: Dataset) -> tuple[str, str]:
     """The section of the page and the split it shows."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        section = st.pills(
-            "Look at",
-            list(SECTIONS),
-            default="Images",
-            required=True,
-            key="view",
-            bind="query-params",
-            help="Seven ways to look at the same images.",
-        )
-        split = st.segmented_control(
-            "Split",
-            list(dataset.splits),
-            default="train",
-            required=True,
-            key="split",
-            bind="query-params",
-            help="Training images teach the network; test images are looked at once, at the end.",
-        )
+    left, right = st.columns([5, 1.2], vertical_alignment="bottom")
+    section = left.pills(
+        "Look at",
+        list(SECTIONS),
+        default="Images",
+        required=True,
+        key="view",
+        bind="query-params",
+        help="Seven ways to look at the same images.",
+    )
+    split = right.segmented_control(
+        "Split",
+        list(dataset.splits),
+        default="train",
+        required=True,
+        key="split",
+        bind="query-params",
+        help="Training images teach the network; test images are looked at once, at the end.",
+    )
     return section, split
 
 

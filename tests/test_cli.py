@@ -138,7 +138,7 @@ def test_transfer_by_command_line(capsys):
         ([*TRAIN, "--optimizer", "adamm"], "optimizer: given 'adamm', it should be 'adam', 'adamw' or 'sgd'"),
         ([*TRAIN, "--strategy", "frozen"], "--from RUN and --strategy frozen|finetune belong together"),
         (["train", "--data", "digits", "--model", "lenet-cifar"], "lenet-cifar does not fit 1×28×28"),
-        (["train", "--data", "../x", "--model", "lenet5"], "unknown data set '../x'"),
+        (["train", "--data", "../x", "--model", "lenet5"], "there is no folder or zip '../x'"),
         (["runs", "digits-lenet5-000000000000"], "unknown run"),
         (["runs", "a" * 300], "unknown run"),
         (["summary", "@net.txt"], "networks from a file cannot be read"),

@@ -108,7 +108,8 @@ def test_text_for_people_names_what_is_wrong(capsys, folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere/at/all"], "unknown data set 'nowhere/at/all'"),
+        (["nowhere/at/all"], "there is no folder or zip 'nowhere/at/all'"),
+        ([""], "unknown data set ''"),
         (["digits", "--size", "0.5"], "size: given '0.5'"),
         (["digits", "--size", "5000"], "size: given '5000'"),
         (["digits", "--fit", "zoom"], "fit: given 'zoom', it should be 'crop' or 'stretch'"),
@@ -168,3 +169,12 @@ def test_damage_that_cannot_be_done_is_one_line(capsys, arguments, message):
     assert message in capsys.readouterr().err
     assert main(["datasets"]) == 0
     assert "digits-" not in capsys.readouterr().out
+
+
+def test_a_set_without_test_images_is_refused_before_training(capsys, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / "single" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / "single" / name / "1.png")
+    options = ["--model", "perceptron", "--epochs", "1", "--batch-size", "1"]
+    assert main(["train", "--data", str(tmp_path / "single"), *options]) == 2
+    assert "single has no test image that can be used" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def data(options: argparse.Namespace) -> int:
         files = report.of(dataset)
         if files is None:
             raise DataError(f"{name} has no report on files: its images are not files of their own")
-        files.to_csv(options.report, index=False)
+        Path(options.report).write_text(report.as_csv(files), encoding="utf-8")
     if options.json:
         print_json(values)
     else:

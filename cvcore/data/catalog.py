@@ -15,7 +15,7 @@ from cvcore.data import own, store
 from cvcore.data.damage.plan import Damage, describe
 from cvcore.data.dataset import Dataset
 from cvcore.data.files.scan import Progress, ignore
-from cvcore.data.origins import Damaged, Folder, Made, Origin, TorchvisionArrays, TorchvisionFiles, Zip
+from cvcore.data.origins import Broken, Damaged, Folder, Made, Origin, TorchvisionArrays, TorchvisionFiles, Zip
 from cvcore.errors import DataError, unknown_name
 
 FILE = Path(__file__).with_name("catalog.toml")
@@ -65,7 +65,11 @@ def built_in_names() -> list[str]:
 
 def size_on_disk(name: str) -> int:
     """Bytes that a set takes: its files, and what the tensor store keeps of it."""
-    return entry(name).origin.bytes_on_disk() + store.bytes_of(rf"{re.escape(name)}-{KEY}")
+    try:
+        own_files = entry(name).origin.bytes_on_disk()
+    except DataError:  # a folder that cannot be read: whoever opens the set is told
+        own_files = 0
+    return own_files + store.bytes_of(rf"{re.escape(name)}-{KEY}")
 
 
 def entry(name: str) -> Entry:
@@ -103,14 +107,17 @@ def _own_entry(name: str, values: dict[str, Any]) -> Entry:
         folder = Path(values["folder"])
         source = "an uploaded zip" if values.get("unpacked") else "a folder on this machine"
         return Entry(name, Folder(folder), about=f"Images in {folder}.", source=source, varied=True, **shared)
-    base = values["base"]
+    base, about = values["base"], f"A damaged copy of {values['base']}."
+    if base not in names():
+        origin: Origin = Broken(f"{base}, of which {name} is a damaged copy, is no longer listed: add it again")
+        return Entry(name, origin, about=about, source=base, **shared)
     try:
         damage = Damage(**values["damage"])
-    except ValidationError as error:
-        raise DataError(f"{name} was made by another version of cvcore: remove it and make it again") from error
+    except ValidationError:
+        origin = Broken(f"{name} was made by another version of cvcore: make it again")
+        return Entry(name, origin, about=about, source=base, **shared)
     origin = Damaged(damage, partial(open_dataset, base))
-    about = f"A damaged copy of {base}: {describe(damage)}."
-    return Entry(name, origin, about=about, source=base, **shared)
+    return Entry(name, origin, about=f"A damaged copy of {base}: {describe(damage)}.", source=base, **shared)
 
 
 def resolve(name_or_path: str) -> str:
@@ -118,15 +125,20 @@ def resolve(name_or_path: str) -> str:
 
     Raises DataError if it is neither.
     """
-    if name_or_path in names():
+    if name_or_path in _built_in():
         return name_or_path
     path = Path(name_or_path).expanduser()
-    if path.is_dir():
+    if name_or_path and path.is_dir():  # before sets of one's own: another folder may have given one its name
         return own.add_folder(path, taken=_built_in())
     if path.is_file() and path.suffix.lower() == ".zip":
-        return own.add_zip(path, path.name, taken=_built_in())[0]
-    hint = "; or give a folder or a zip of images" if "/" not in name_or_path else ""
-    raise DataError(unknown_name("data set", name_or_path, names(), hint))
+        return own.from_zip(path) or own.add_zip(path, path.name, taken=_built_in())[0]
+    if name_or_path in own.sets():
+        return name_or_path
+    if "/" in name_or_path or path.suffix:
+        raise DataError(
+            f"there is no folder or zip {name_or_path!r}: give one of images, or a name that `datasets` lists"
+        )
+    raise DataError(unknown_name("data set", name_or_path, names(), "; or give a folder or a zip of images"))
 
 
 def open_dataset(name: str, size: int = 0, fit: str = "crop", on_progress: Progress = ignore) -> Dataset:
@@ -143,9 +155,7 @@ def open_dataset(name: str, size: int = 0, fit: str = "crop", on_progress: Progr
             f"or with `python -m cvcore data {name} --download`"
         )
     if found.state == "missing":
-        raise DataError(
-            f"{found.origin.source} is gone, where the images of {name} were: put it back, or remove {name}"
-        )
+        raise DataError(f"{found.origin.problem}, or remove {name} from the list")
     found.origin.prepare()
     key = _key(found, size, fit)
     dataset = _opened(key, str(paths.data_dir()))
@@ -187,7 +197,8 @@ def download(name: str, on_progress: Callable[[int, int], None] = ignore) -> Non
     Raises DataError that names the address and the folder where a file fetched by hand belongs.
     """
     found = entry(name)
-    if found.state == "needs download":
+    if found.is_own:
+        raise DataError(f"{name} cannot be downloaded: it is a set of your own; leave out --download")
+    # an archive that is there is checked, and fetched anew if it is wrong
+    if found.origin.download_bytes and found.origin.source is None:
         found.origin.download(name, on_progress)
-    elif found.state == "missing":
-        raise DataError(f"{name} cannot be downloaded: it is a folder of your own, {found.origin.source}, and is gone")

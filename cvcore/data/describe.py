@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from cvcore.data import duplicates, stats
+from cvcore.data import duplicates, own, stats
 from cvcore.data.dataset import Dataset
 from cvcore.data.files import report
 
@@ -16,6 +16,7 @@ def describe(dataset: Dataset, on_progress: Callable[[float], None] = lambda sha
     `on_progress` hears the share done.
     """
     pixels = stats.pixel_stats(dataset)
+    refused = [{"path": member, "reason": f"not unpacked: {why}"} for member, why in own.refused(dataset.name)]
     return {
         "name": dataset.name,
         "classes": list(dataset.classes),
@@ -27,7 +28,7 @@ def describe(dataset: Dataset, on_progress: Callable[[float], None] = lambda sha
         "range": [pixels.low, pixels.high],
         "corrupt": files_with(dataset, report.ASIDE),
         "converted": files_with(dataset, report.USED),
-        "ignored": files_with(dataset, report.IGNORED),
+        "ignored": files_with(dataset, report.IGNORED) + refused,
         "duplicates": _duplicates(dataset, on_progress),
         "fingerprint": dataset.fingerprint,
     }

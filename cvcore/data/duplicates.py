@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvcore.data import resemblance
+from cvcore.data import neighbours, resemblance
 from cvcore.data.dataset import Dataset
 from cvcore.files import write_json
 
@@ -52,7 +52,7 @@ def find(dataset: Dataset, on_progress: Callable[[float], None] = lambda share: 
     pictures = _Pictures(dataset)
     originals, points, contrasts = _described(pictures, lambda share: on_progress(0.5 * share))
     lone = np.flatnonzero((originals == np.arange(len(originals))) & (contrasts >= resemblance.FLAT))
-    searched = resemblance.near_pairs(
+    searched = neighbours.near_pairs(
         points[lone],
         contrasts[lone],
         lambda first, second: pictures.alike(lone[first], lone[second]),

@@ -10,22 +10,25 @@ fill       write the set into a folder in the tensor store's form
 import importlib
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 
 from cvcore import paths
-from cvcore.data import archive, store
+from cvcore.data import archive, own, store
 from cvcore.data.damage.plan import Damage, make
 from cvcore.data.dataset import Dataset
 from cvcore.data.download import torchvision_sets
-from cvcore.data.download.fetch import Remote, fetch
+from cvcore.data.download.fetch import Remote, fetch, what_is_wrong
 from cvcore.data.download.torchvision_files import FILES, download_bytes
 from cvcore.data.files import layout, scan
 from cvcore.data.files.decode import Form, to_array
 from cvcore.data.files.scan import Progress
+from cvcore.errors import DataError
 
 
 class Origin:
@@ -34,6 +37,7 @@ class Origin:
     state = "bundled"
     source: Path | None = None
     download_bytes = 0
+    problem = ""  # of a missing set: what is wrong and what mends it
 
     def prepare(self) -> None:
         """Make the files ready to be read, without any network."""
@@ -95,8 +99,21 @@ class Folder(_Files):
         return "on disk" if self.path.is_dir() else "missing"
 
     @property
+    def problem(self) -> str:
+        """What is wrong when the set is missing."""
+        return f"{self.path} is gone, where the images were: put it back"
+
+    @property
     def source(self) -> Path | None:
         return self.path
+
+
+@dataclass(frozen=True)
+class Broken(Origin):
+    """A set that is listed and cannot be opened."""
+
+    problem: str
+    state = "missing"
 
 
 @dataclass(frozen=True)
@@ -121,20 +138,33 @@ class Zip(_Files):
     @property
     def source(self) -> Path | None:
         places = (paths.data_dir() / self.folder, paths.data_dir() / self.name)
-        return next((place for place in places if place.is_dir()), None)
+        return next((place for place in places if place.is_dir() and any(place.iterdir())), None)
 
     @property
     def _zip(self) -> Path:
         return paths.data_dir() / self.url.rsplit("/", 1)[-1]
 
     def prepare(self) -> None:
-        if self.source is None:
-            archive.unpack(self._zip, paths.data_dir() / self.name)
+        with FileLock(self._zip.with_name(f".{self._zip.name}.lock")):
+            if self.source is not None:
+                return
+            wrong = what_is_wrong(self._zip, self._remote)
+            if wrong:
+                raise DataError(
+                    f"{self._zip} is not the file it should be ({wrong}): download it again, or put the right one there"
+                )
+            folder = paths.data_dir() / self.name
+            with suppress(OSError):  # an empty folder of that name is in the way
+                folder.rmdir()
+            own.note_refused(self.name, archive.unpack(self._zip, folder))
 
     def download(self, name: str, on_progress: Progress) -> None:
         """Fetch the zip. Raises DataError that names the address and the folder."""
-        remote = Remote(self.url, self._zip.name, sha256=self.sha256, size=self.bytes)
-        fetch([remote], paths.data_dir(), on_progress, name=name)
+        fetch([self._remote], paths.data_dir(), on_progress, name=name)
+
+    @property
+    def _remote(self) -> Remote:
+        return Remote(self.url, self._zip.name, sha256=self.sha256, size=self.bytes)
 
 
 class _Torchvision(Origin):

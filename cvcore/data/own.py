@@ -17,9 +17,11 @@ from cvcore import paths
 from cvcore.data import archive, store
 from cvcore.data.damage.plan import Damage
 from cvcore.data.dataset import Dataset
+from cvcore.data.files import layout
 from cvcore.errors import DataError, unknown_name
 from cvcore.files import write_json
 
+MOST_REFUSED = 1_000  # members of a zip whose refusal is remembered
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,60}$")
 
 
@@ -31,13 +33,13 @@ def sets() -> dict[str, dict[str, Any]]:
             found |= json.loads((folder / "sets.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError):  # none yet, or damaged: what is lost can be added again
             continue
-    return {name: values for name, values in found.items() if isinstance(values, dict) and _is_known(values)}
+    return {name: values for name, values in found.items() if isinstance(values, dict) and _is_known(name, values)}
 
 
-def _is_known(values: dict[str, Any]) -> bool:
-    return isinstance(values.get("folder"), str) or (
-        isinstance(values.get("base"), str) and isinstance(values.get("damage"), dict)
-    )
+def _is_known(name: str, values: dict[str, Any]) -> bool:
+    counts = all(isinstance(values.get(field, 0), int) for field in ("classes", "train", "test"))
+    is_copy = isinstance(values.get("base"), str) and isinstance(values.get("damage"), dict) and values["base"] != name
+    return counts and isinstance(values.get("image", []), list) and (isinstance(values.get("folder"), str) or is_copy)
 
 
 def add_folder(folder: Path, name: str = "", taken: Iterable[str] = ()) -> str:
@@ -48,9 +50,12 @@ def add_folder(folder: Path, name: str = "", taken: Iterable[str] = ()) -> str:
     folder = folder.expanduser().resolve()
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder on this machine: give a folder with one sub-folder for each class")
+    if folder == folder.parent:
+        raise DataError(f"{folder} is a whole disk: give the folder of the images alone")
     for known, values in sets().items():
         if values.get("folder") == str(folder) and name in ("", known):
             return known
+    layout.list_images(folder, layout.walk(folder))  # what holds no classes is not listed
     name = name or _free(slug(folder.name), taken)
     _add(name, {"folder": str(folder)}, taken)
     return name
@@ -69,12 +74,45 @@ def add_zip(
     name = _free(slug(re.sub(r"\.zip$", "", title, flags=re.IGNORECASE)), taken)
     folder = _writable_folder() / name
     report = archive.unpack(file, folder, on_progress)
-    if not report.files:
+    try:
+        if not report.files:
+            first = f"; the first of {len(report.refused):,} refused: {report.refused[0][1]}" if report.refused else ""
+            raise DataError(f"{title} holds no images{first}: zip a folder with one sub-folder for each class")
+        layout.list_images(folder, layout.walk(folder))
+        stamp = _stamp_of(file) if isinstance(file, Path) else ""
+        _add(name, {"folder": str(folder), "unpacked": True, "zip": stamp}, taken)
+        note_refused(name, report)
+    except DataError:
         shutil.rmtree(folder, ignore_errors=True)
-        why = f"; the first of {len(report.refused):,} files refused: {report.refused[0][1]}" if report.refused else ""
-        raise DataError(f"{title} holds no images{why}: zip a folder with one sub-folder for each class")
-    _add(name, {"folder": str(folder), "unpacked": True}, taken)
+        raise
     return name, report
+
+
+def from_zip(file: Path) -> str:
+    """The name of the set that this very zip was unpacked to before; empty if it was not."""
+    known = (name for name, values in sets().items() if values.get("zip") == _stamp_of(file))
+    return next(known, "")
+
+
+def refused(name: str) -> list[tuple[str, str]]:
+    """(member, reason) of what was not unpacked of the zip that became the set `name`."""
+    try:
+        told = json.loads((_writable_folder() / f"{name}-refused.json").read_text(encoding="utf-8"))["refused"]
+        return [(str(member), str(reason)) for member, reason in told]
+    except (OSError, ValueError, TypeError, KeyError, DataError):  # nothing was, or it is lost
+        return []
+
+
+def note_refused(name: str, report: archive.Report) -> None:
+    """Remember what was not unpacked of the zip that becomes the set `name`."""
+    told = [list(each) for each in report.refused[:MOST_REFUSED]]
+    write_json(_writable_folder() / f"{name}-refused.json", {"refused": told})
+
+
+def _stamp_of(file: Path) -> str:
+    """What tells a zip from others without reading it: its place, size and time."""
+    status = file.stat()
+    return f"{file.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
 def add_damaged(base: str, damage: Damage, name: str, taken: Iterable[str] = ()) -> None:
@@ -91,6 +129,7 @@ def forget(name: str) -> None:
     if name not in known:
         raise DataError(unknown_name("set of your own", name, known))
     _change(lambda values: values.pop(name, None))
+    (_writable_folder() / f"{name}-refused.json").unlink(missing_ok=True)
     if known[name].get("unpacked"):
         unpacked = Path(known[name]["folder"])
         if unpacked.parent in (_folder(), _spare_folder()):
@@ -127,7 +166,7 @@ def key_pattern(name: str, form: str = r"(-s\d+-\w+)?") -> str:
 
 def _free(name: str, taken: Iterable[str]) -> str:
     """`name`, or with a number if it is taken."""
-    used = {*taken, *sets()}
+    used = {*taken, *sets(), *(path.name for path in _folder().glob("*"))}
     numbered = (f"{name}-{number}" for number in range(2, len(used) + 3))
     return name if name not in used else next(each for each in numbered if each not in used)
 

@@ -86,7 +86,7 @@ def pixels(image: np.ndarray, *, numbers: bool = False) -> go.Figure:
             hovertemplate="row %{y}, column %{x}: %{z}<extra></extra>",
             text=image[0] if numbers else None,
             texttemplate="%{text}" if numbers else None,
-            textfont={"size": 9},
+            textfont={"size": 7},
         )
     else:
         trace = go.Image(z=image.transpose(1, 2, 0), hovertemplate="row %{y}, column %{x}: R G B = %{z}<extra></extra>")

@@ -27,7 +27,8 @@ def intensities(histogram: np.ndarray) -> go.Figure:
         figure, x="intensity (0 black, 255 full)", y="share of pixels (%)", height=300, legend=len(channels) > 1
     )
     figure.update_xaxes(range=[-2, 257], tickvals=[0, 64, 128, 192, 255])
-    figure.update_yaxes(type="log" if _is_peaked(histogram) else "linear", exponentformat="none")
+    if _is_peaked(histogram):
+        figure.update_yaxes(title="share of pixels (%), log scale", type="log", dtick=1, exponentformat="none")
     return figure
 
 

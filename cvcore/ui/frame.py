@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import plotly.graph_objects as go
@@ -12,6 +13,7 @@ from cvcore.errors import CvcoreError
 
 log = logging.getLogger(__name__)
 
+ICON = Path(__file__).with_name("icon.png")  # a Material icon would be fetched from a font server, by every visitor
 HOME = "streamlit_app.py"
 PAGES = {
     HOME: ("Home", ":material/home:"),
@@ -39,7 +41,8 @@ DATASETS, ARCHITECTURES, TRAINING, TRANSFER = list(PAGES)[1:]
 
 def frame(title: str, purpose: str, *, tab: str = "") -> None:
     """Begin a page: must be its first call."""
-    st.set_page_config(page_title=f"{tab or title} · cvcore", page_icon=":material/grid_view:", layout="wide")
+    st.set_page_config(page_title=f"{tab or title} · cvcore", page_icon=ICON, layout="wide")
+    st.session_state.update(st.session_state.pop("chosen-next", {}))
     with st.sidebar:
         st.markdown("#### cvcore  \n:small[Image classifier workbench]")
         for page, (label, icon) in PAGES.items():
@@ -57,9 +60,22 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
     st.markdown(purpose)
 
 
-def link(page: str, label: str, **query: str) -> None:
-    """A link to another page of the app, with its icon."""
-    st.page_link(page, label=label, icon=PAGES[page][1], query_params=query or None)
+def link(page: str, label: str, **choices: str) -> None:
+    """A link to another page of the app, with its icon, where the widgets with these keys have these values.
+
+    With choices it is a button: a link with a query is no use, since a page that is left takes the parameters that its
+    widgets are bound to out of the address, those of the new page with them.
+    """
+    if not choices:
+        st.page_link(page, label=label, icon=PAGES[page][1])
+    elif st.button(label, icon=PAGES[page][1], type="tertiary", key=f"link-{label}"):
+        choose(**choices)
+        st.switch_page(page, query_params={})  # None would try to clear them, and refuse as widgets are bound to some
+
+
+def choose(**choices: str) -> None:
+    """Let the widgets with these keys have these values when the next page, or this one again, is drawn."""
+    st.session_state["chosen-next"] = choices
 
 
 def metric_row(*metrics: tuple[str, str, str]) -> None:
@@ -69,12 +85,14 @@ def metric_row(*metrics: tuple[str, str, str]) -> None:
             st.metric(label, value, help=explanation or None, width="content")
 
 
-def chart(figure: go.Figure, *, key: str, alt: str, place=st, **options) -> Any:
-    """Draw `figure`, with a button to download it as the kind of file chosen in the sidebar; `alt` tells it in words.
+def chart(figure: go.Figure, *, key: str, alt: str, place=st, saved: bool = True, **options) -> Any:
+    """Draw `figure`; `alt` tells it in words.
 
-    `options` go to st.plotly_chart, whose answer is returned.
+    Where it can be `saved`, a button downloads it as the kind of file chosen in the sidebar. `options` go to
+    st.plotly_chart, whose answer is returned.
     """
     config = {
+        "displayModeBar": "hover" if saved else False,
         "displaylogo": False,
         "modeBarButtons": [["toImage"]],
         "toImageButtonOptions": {"format": st.session_state.get("chart_format", "PNG").lower(), "filename": key},

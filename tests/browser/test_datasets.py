@@ -121,5 +121,16 @@ def test_a_zip_is_uploaded_reported_on_and_removed(page, address):
     assert (rows["cat/empty.png"]["status"], rows["cat/empty.png"]["note"]) == ("set aside", "zero bytes")
     page.get_by_role("button", name="Remove", exact=False).first.click()
     page.get_by_role("button", name="Remove", exact=True).last.click()
+    page.get_by_text("my-pets is off the list").wait_for()
     page.get_by_text("Handwritten digits").first.wait_for()
     assert "my-pets" not in page.url
+
+
+def test_a_link_takes_the_set_along_wherever_the_visit_began(page, address):
+    page.goto(f"{address}/Datasets?data=shapes&view=Statistics")
+    settled(page)
+    page.get_by_role("button", name="Train on this set").click()
+    page.get_by_role("heading", name="Training", exact=True).wait_for()
+    settled(page)
+    assert page.get_by_role("combobox", name="Data set").input_value() == "shapes"
+    assert "data=shapes" in page.url

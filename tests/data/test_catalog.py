@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cvcore import paths
-from cvcore.data import catalog
+from cvcore.data import catalog, own
 from cvcore.data.files import report
 from cvcore.errors import DataError
 
@@ -154,3 +154,17 @@ def test_another_size_is_resized_as_torchvision_does_it():
 
 def test_the_size_that_a_set_has_anyway_is_the_set_itself():
     assert catalog.open_dataset("digits", 28) is catalog.open_dataset("digits")
+
+
+def test_a_wrong_zip_put_there_by_hand_is_refused_and_can_be_fetched(
+    empty_data_folder, server, hymenoptera, monkeypatch
+):
+    monkeypatch.setenv("CVCORE_MIRROR", server.address)
+    server.files["/tutorial/hymenoptera_data.zip"] = hymenoptera
+    paths.data_dir().mkdir()
+    (paths.data_dir() / "hymenoptera_data.zip").write_bytes(hymenoptera[:-20])
+    with pytest.raises(DataError, match=r"hymenoptera_data.zip is not the file it should be"):
+        catalog.open_dataset("hymenoptera")
+    catalog.download("hymenoptera")
+    assert len(catalog.open_dataset("hymenoptera").train) == 12
+    assert [path.rsplit("/", 1)[1] for path, _ in own.refused("hymenoptera")] == ["imageNotFound.gif"]

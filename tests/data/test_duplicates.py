@@ -9,7 +9,7 @@ import pytest
 import scipy.fft
 from PIL import Image, ImageOps
 
-from cvcore.data import duplicates, resemblance
+from cvcore.data import duplicates, neighbours, resemblance
 from cvcore.data.dataset import Dataset, Split
 from cvcore.data.duplicates import Pair
 
@@ -61,6 +61,7 @@ COPIES = {
     "JPEG 60": lambda picture: saved(picture, 60),
     "half": lambda picture: resized(picture, 0.5),
     "three quarters": lambda picture: resized(picture, 0.75),
+    "six tenths": lambda picture: resized(picture, 0.6),
     "one and a half": lambda picture: resized(picture, 1.5),
     "half, JPEG 60": lambda picture: resized(picture, 0.5, 60),
 }
@@ -138,7 +139,7 @@ def test_every_copy_of_a_pet_is_found_and_fewer_than_one_pair_in_a_hundred_is_fa
 
 @pytest.mark.skipif(not PETS, reason="PetImages is not there")
 def test_what_is_found_among_the_pets_is_the_same_picture_pixel_by_pixel():
-    """Different photographs differ by 25 grey levels and more, most by 80: seen by eye for the nearest forty pairs."""
+    """Different photographs differ by 34 grey levels and more, as a look at the nearest forty pairs has shown."""
     pictures = []
     for file in PETS:
         try:
@@ -147,7 +148,7 @@ def test_what_is_found_among_the_pets_is_the_same_picture_pixel_by_pixel():
             continue
     found = duplicates.find(dataset(np.stack(pictures)))
     assert len(found) >= 9
-    assert max(pair.difference for pair in found) < 20
+    assert max(pair.difference for pair in found) < 33
 
 
 def test_digits_written_alike_are_not_duplicates():
@@ -239,7 +240,7 @@ def test_noise_resembles_nothing():
     assert duplicates.find(dataset(loud, faint)) == []
 
 
-@pytest.mark.parametrize("spread", [7, 12, 25])
+@pytest.mark.parametrize("spread", [13, 17, 30])
 def test_one_picture_under_much_noise_and_its_copies(base, spread):
     """Crowds that look alike from afar: what is alike in them is found, the rest is not."""
     crowd = variants(base, 500, spread)
@@ -248,10 +249,13 @@ def test_one_picture_under_much_noise_and_its_copies(base, spread):
 
 
 def test_a_copy_may_be_moved_by_a_pixel(photographs):
+    """As a resize does that rounds the longer side, and with it the place of the crop."""
     pictures = [stored(picture, 65) for picture in photographs]
     originals = np.stack([picture[:, :64, :64] for picture in pictures])
-    moved = np.stack([picture[:, 1:, 1:] for picture in pictures])
-    assert across(duplicates.find(dataset(originals, moved))) == {(at, at) for at in range(len(pictures))}
+    moved = np.stack([picture[:, :64, 1:] for picture in pictures])
+    found = duplicates.find(dataset(originals, moved))
+    assert across(found) == {(at, at) for at in range(len(pictures))}
+    assert max(pair.difference for pair in found) > 15  # pixel by pixel they are far apart
 
 
 def test_how_far_a_copy_may_be_moved():
@@ -267,7 +271,7 @@ def test_how_far_a_copy_may_be_moved():
     assert resemblance.alike(original, far).tolist() == [False]
 
 
-@pytest.mark.parametrize(("spread", "alike"), [(2, True), (7, False), (15, False)])
+@pytest.mark.parametrize(("spread", "alike"), [(2, True), (13, False), (25, False)])
 def test_the_work_on_a_crowd_does_not_grow_as_its_square(base, spread, alike):
     found = resemblance.coefficients(variants(base, 2000, spread))
     looked = []
@@ -276,9 +280,21 @@ def test_the_work_on_a_crowd_does_not_grow_as_its_square(base, spread, alike):
         looked.append(len(first))
         return resemblance.alike(found[first], found[second])
 
-    pairs = list(resemblance.near_pairs(resemblance.coarse(found), resemblance.contrast(found), verify))
+    pairs = list(neighbours.near_pairs(resemblance.coarse(found), resemblance.contrast(found), verify))
     assert sum(looked) < 30 * 2000  # of 2 million
     assert bool(sum(map(len, pairs))) == alike
+
+
+def test_a_moved_copy_is_not_lost_beside_a_large_group(photographs):
+    """The group is compared through one of its images; what is only near to it must be seen by that one."""
+    larger = stored(photographs[40], 65)
+    group = variants(larger[:, :64, :64].astype(int), 120, 1)
+    moved = larger[:, :64, 1:]
+    difference = np.sqrt(((moved.astype(float) - group) ** 2).mean())
+    assert difference > 10
+    found = duplicates.find(dataset(group, np.ascontiguousarray(moved)[None]))
+    assert [pair.second for pair in found if pair.across] == [("test", 0)]
+    assert len(found) == 120
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 5, 9), (3, 8, 8), (4, 28, 20), (2, 16, 40)])
@@ -326,8 +342,11 @@ def test_the_distance_of_coefficients_is_that_of_smooth_pixels():
     assert resemblance.contrast(found) == pytest.approx(spread, rel=0.02)
 
 
-def slowly_alike(first, second):
-    """The rule of `resemblance.alike` for uint8 images [C, H, W] of one channel count, slopes by finite differences."""
+def slow_difference(first, second):
+    """In units of the limit, for two uint8 images [C, H, W]: smoothed and moved as `resemblance.alike` describes.
+
+    Slopes are finite differences, and channels as they are: turning them changes no distance.
+    """
     low = [scipy.fft.dctn(image.astype(float), axes=(1, 2), norm="ortho") for image in (first, second)]
     channels, height, width = first.shape
     fine = 24 * 11  # the smoothed image, sampled so densely that differences of neighbours are slopes
@@ -340,8 +359,7 @@ def slowly_alike(first, second):
     one, two = (smooth(waves) for waves in low)
     contrast = max(np.sqrt(image.var(axis=(1, 2)).mean()) for image in (one, two))
     limit = np.hypot(1.5, (0.1 if channels == 3 else 0.07) * contrast)
-    if np.sqrt(((one - two) ** 2).mean()) <= limit:
-        return True
+    unmoved = np.sqrt(((one - two) ** 2).mean())
     mean = (one + two) / 2
     down, right = (np.gradient(mean, 1 / fine, axis=axis) for axis in (1, 2))
     # the middle of each of 24 × 24 cells, without the outermost two
@@ -353,7 +371,7 @@ def slowly_alike(first, second):
     difference = (one - two)[pick].reshape(-1)
     move = np.linalg.lstsq(columns, difference)[0].clip(-0.06, 0.06)
     left = difference - columns @ move
-    return np.sqrt((left**2).mean()) <= limit
+    return min(unmoved, np.sqrt((left**2).mean())) / limit
 
 
 def test_alike_is_what_a_slow_comparison_says(photographs):
@@ -364,12 +382,14 @@ def test_alike_is_what_a_slow_comparison_says(photographs):
             images.append(stored(picture.crop((shift, 0, picture.width, picture.height - shift)), 32))
     pairs = [(5 * cut + one, 5 * cut + two) for cut in range(12) for one, two in itertools.combinations(range(5), 2)]
     pairs += [(number, number + 5) for number in range(0, 55, 5)]
-    slow = [slowly_alike(images[first], images[second]) for first, second in pairs]
+    slow = np.array([slow_difference(images[first], images[second]) for first, second in pairs])
+    clear = abs(slow - 1) > 0.03  # finite differences are not exact
+    first, second = np.array(pairs)[clear].T
     found = resemblance.coefficients(np.stack(images))
-    first, second = np.array(pairs).T
-    assert resemblance.alike(found[first], found[second]).tolist() == slow
-    assert resemblance.alike(found[second], found[first]).tolist() == slow
-    assert 24 <= sum(slow) < 100  # of 131
+    assert resemblance.alike(found[first], found[second]).tolist() == (slow[clear] < 1).tolist()
+    assert resemblance.alike(found[second], found[first]).tolist() == (slow[clear] < 1).tolist()
+    assert 24 <= (slow[clear] < 1).sum() < 100  # of 131
+    assert clear.sum() > 120
 
 
 def test_the_search_misses_no_pair_that_is_alike():
@@ -389,13 +409,13 @@ def test_the_search_misses_no_pair_that_is_alike():
     def verify(first, second):
         return resemblance.alike(found[first], found[second])
 
-    pairs = resemblance.near_pairs(resemblance.coarse(found), resemblance.contrast(found), verify)
+    pairs = neighbours.near_pairs(resemblance.coarse(found), resemblance.contrast(found), verify)
     linked = {tuple(sorted(pair)) for some in pairs for pair in some.tolist()}
     assert all(crowd[first] == crowd[second] for first, second in linked)
     for number in range(40):
         members = np.flatnonzero(crowd == number)
         every = set(itertools.combinations(members.tolist(), 2))
-        if len(members) <= resemblance.MOST:
+        if len(members) <= neighbours.MOST:
             assert every <= linked
         else:  # all hang together through some of them
             assert {each for pair in every & linked for each in pair} == set(members.tolist())

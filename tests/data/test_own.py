@@ -79,7 +79,7 @@ def test_a_folder_that_is_gone_says_so(photos):
     name = catalog.resolve(str(photos))
     photos.rename(photos.with_name("moved"))
     assert catalog.entry(name).state == "missing"
-    with pytest.raises(DataError, match="is gone, where the images of my-photos were"):
+    with pytest.raises(DataError, match="is gone, where the images were: put it back, or remove my-photos"):
         catalog.open_dataset(name)
 
 
@@ -144,9 +144,57 @@ def test_a_copy_made_by_another_version_says_so():
     (paths.data_dir() / "own" / "sets.json").write_text(json.dumps(sets))
     with pytest.raises(DataError, match="old was made by another version"):
         catalog.open_dataset("old")
+    assert catalog.entry("old").state == "missing"
+    own.forget("old")
+
+
+def test_a_copy_whose_base_is_gone_says_so_and_can_be_removed(photos):
+    name = catalog.resolve(str(photos))
+    own.add_damaged(name, Damage(label_noise=0.5), "wrong")
+    own.forget(name)
+    with pytest.raises(DataError, match="my-photos, of which wrong is a damaged copy, is no longer listed"):
+        catalog.open_dataset("wrong")
+    own.forget("wrong")
+
+
+def test_a_folder_wins_over_a_set_of_the_same_name(tmp_path, photos, monkeypatch):
+    catalog.resolve(str(photos))
+    make_photos(tmp_path / "elsewhere" / "my-photos")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert catalog.resolve("my-photos") == "my-photos-2"
+
+
+def test_the_same_zip_is_the_same_set(tmp_path, photos):
+    packed = tmp_path / "pets.zip"
+    with zipfile.ZipFile(packed, "w") as file:
+        for path in photos.rglob("*.png"):
+            file.write(path, path.relative_to(photos.parent))
+        file.writestr("readme.txt", b"x")
+    assert catalog.resolve(str(packed)) == catalog.resolve(str(packed)) == "pets"
+    assert own.refused("pets") == [("readme.txt", "not an image")]
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_what_holds_no_classes_is_not_listed(tmp_path, kind):
+    (tmp_path / "flat").mkdir()
+    Image.new("RGB", (4, 4)).save(tmp_path / "flat" / "one.png")
+    given = tmp_path / "flat"
+    if kind == "zip":
+        given = tmp_path / "flat.zip"
+        with zipfile.ZipFile(given, "w") as file:
+            file.write(tmp_path / "flat" / "one.png", "one.png")
+    with pytest.raises(DataError, match="but no classes"):
+        catalog.resolve(str(given))
+    assert own.sets() == {}
+    assert not (paths.data_dir() / "own" / "flat").exists()
 
 
 @pytest.mark.parametrize("name", ["", "Ä", "a/b", "../x", "UPPER", "-x", "x" * 62])
 def test_names_are_letters_digits_and_hyphens(photos, name):
     with pytest.raises(DataError, match="name: given"):
         own.add_damaged("digits", Damage(blur=1), name)
+
+
+def test_a_whole_disk_is_no_set():
+    with pytest.raises(DataError, match="is a whole disk"):
+        own.add_folder(Path("/"))

@@ -49,7 +49,7 @@ def labelled(widgets, label: str):
 
 
 def choose(app: AppTest, *fields: str) -> AppTest:
-    labelled(app.button_group, "Damage").set_value(list(fields))
+    labelled(app.button_group, "Damage, one kind or several").set_value(list(fields))
     return checked(app.run())
 
 
@@ -90,7 +90,7 @@ def test_a_created_set_is_opened_linked_and_not_created_again():
     assert (base.train.labels != copy.train.labels).sum() == 287
     assert copy.fingerprint != base.fingerprint
     assert "digits-label-noise-20** is ready" in app.success[0].value
-    links = [each.proto.label for each in app.get("page_link")]
+    links = [each.label for each in app.button]
     assert {"Train on digits-label-noise-20", "Train on digits", "See digits-label-noise-20"} <= set(links)
     assert create(app).disabled
     assert create(app).help == "This very set is there already."

@@ -30,6 +30,7 @@ ORIENTATION = 0x0112  # EXIF tag
 
 # the size is checked here, before anything is decoded; Pillow's own warning would only reach the terminal
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+warnings.filterwarnings("ignore", message="Corrupt EXIF", category=UserWarning)
 
 
 class ColourFound(Exception):  # noqa: N818 - not an error: the set was taken for grey and must be read in colour

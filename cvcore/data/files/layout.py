@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +24,7 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+SPLIT_NAME = re.compile(rf"^(?P<name>{'|'.join(SPLIT_NAMES)})([_-]?(set|data|images))?$")  # train, test_set, val-images
 MOST_FILES = 2_000_000  # somebody who points at a whole disk is told so, instead of waiting for hours
 TEST_SHARE = 0.2  # of each class, where a folder brings no split of its own
 CLASS_NUMBER = re.compile(r"^(?P<name>.+?)[._\- ]+\(?\d+\)?$")  # cat.12, cat_12, cat-12, cat (12)
@@ -85,7 +86,8 @@ def _walk(folder: Path, prefix: str, seen: set[str]) -> Iterator[Found]:
             if not entry.is_dir():
                 status = entry.stat()
                 size = status.st_size if stat.S_ISREG(status.st_mode) else -1  # a pipe would keep its reader waiting
-                yield Found(prefix + entry.name, size, status.st_mtime_ns)
+                # a copy may bring its old time of writing; the time of the entry itself cannot be brought
+                yield Found(prefix + entry.name, size, max(status.st_mtime_ns, status.st_ctime_ns))
                 continue
         except OSError:  # a link that leads nowhere
             yield Found(prefix + entry.name, -1, 0)
@@ -117,27 +119,32 @@ def list_images(root: Path, found: list[Found]) -> Listing:
     chosen by a hash of its path: files that are added elsewhere change nothing. A `val/` without `test/` is the test.
     Raises DataError if there are no classes.
     """
-    ignored = [(file.path, _why_no_image(file)) for file in found if _why_no_image(file)]
-    paths = [file.path for file in found if not _why_no_image(file)]
+    why = {file.path: _why_no_image(file) for file in found}
+    paths = [path for path, reason in why.items() if not reason]
     if not paths:
         raise DataError(
-            f"{root} holds no images ({len(ignored):,} other files): put {', '.join(IMAGE_ENDINGS[:3])} … files of "
+            f"{root} holds no images ({len(found):,} other files): put {', '.join(IMAGE_ENDINGS[:3])} … files of "
             "each class into a sub-folder with the class's name"
         )
-    depth = _wrapping(paths)
-    split_of, class_depth = _split_finder(paths, depth)
-    labelled = _labelled(paths, split_of, class_depth, ignored)
+    labelled = _labelled(root, paths)
     if not labelled:
         raise DataError(
             f"{root} holds {len(paths):,} images but no classes: put the images of each class into a sub-folder with "
             "its name, or name the files class.N.jpg"
         )
+    left_out = set(paths) - {path for path, _, _ in labelled}
+    ignored = [(path, reason or "belongs to no class") for path, reason in why.items() if reason or path in left_out]
     classes = tuple(sorted({name for _, name, _ in labelled}))
     number = {name: label for label, name in enumerate(classes)}
     labels = np.array([number[name] for _, name, _ in labelled], dtype=np.int64)
     kept = tuple(path for path, _, _ in labelled)
     splits = complete_splits(kept, labels, tuple(split for _, _, split in labelled))
-    return Listing(root, classes, kept, labels, splits, tuple(sorted(ignored)))
+    return Listing(root, tuple(map(printable, classes)), kept, labels, splits, tuple(sorted(ignored)))
+
+
+def printable(text: str) -> str:
+    """`text` without the bytes of a file name that are no Unicode."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _why_no_image(file: Found) -> str:
@@ -153,52 +160,61 @@ def _why_no_image(file: Found) -> str:
     return ""
 
 
-def _wrapping(paths: list[str]) -> int:
-    """How many leading folders hold everything and mean nothing, as in my-download/PetImages/Cat/1.jpg."""
-    common = os.path.commonpath([path.rsplit("/", 1)[0] if "/" in path else "" for path in paths])
-    folders = common.split("/") if common else []
-    for depth, folder in enumerate(folders):
-        if folder.lower() in SPLIT_NAMES:
+def _labelled(root: Path, paths: list[str]) -> list[tuple[str, str, str]]:
+    """(path, class, split) of every image that has a class, by path; split "" where the folder names none."""
+    depth = _unwrapped(paths, 0)
+    parts = _by_folder(paths, depth)
+    split_of = {folder: SPLIT_NAMES[match["name"]] for folder in parts if (match := SPLIT_NAME.match(folder.lower()))}
+    if not _is_split(parts, split_of, depth):
+        if parts and set(parts) == set(split_of):
+            raise DataError(
+                f"{root} has {' and '.join(sorted(parts))}, but no train: add a folder train/ with the rest"
+            )
+        return [(path, name, "") for path, name in _classes(paths, depth)]
+    found = []
+    for folder, split in split_of.items():
+        inner = _unwrapped(parts[folder], depth + 1)
+        found += [(path, name, split) for path, name in _classes(parts[folder], inner)]
+    learnt = {name for _, name, split in found if split == "train"}  # what is not learnt cannot be tested
+    return sorted(each for each in found if each[1] in learnt)
+
+
+def _unwrapped(paths: list[str], depth: int) -> int:
+    """The depth at which classes or splits begin: single folders around them, as archives have them, mean nothing."""
+    while True:
+        parts = _by_folder(paths, depth)
+        loose = [path for path in paths if path.count("/") == depth]
+        if len(parts) != 1 or _names_of_files(loose):
             return depth
-    flat = all(path.count("/") == len(folders) for path in paths)
-    if flat and folders and len(_names_of_files(paths)) < 2:
-        return len(folders) - 1  # one folder of images: it is the one class
-    return len(folders)
+        (inside,) = parts.values()
+        if not _by_folder(inside, depth + 1) and not _names_of_files(inside):
+            return depth  # one folder of images: it is the one class
+        depth += 1
 
 
-def _split_finder(paths: list[str], depth: int) -> tuple[Callable[[str], str | None], int]:
-    """(path → its split, "" where none is named, None where it stands beside the splits; depth of class folders)."""
-
-    def folder(path: str) -> str:
-        parts = path.split("/")
-        return parts[depth].lower() if len(parts) > depth + 1 else ""
-
-    names = {SPLIT_NAMES.get(folder(path)) for path in paths}
-    if "train" not in names:
-        return lambda path: "", depth
-    return lambda path: SPLIT_NAMES.get(folder(path)), depth + 1
+def _by_folder(paths: list[str], depth: int) -> dict[str, list[str]]:
+    """The paths that go deeper than `depth`, by the name of the folder there."""
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        if path.count("/") > depth:
+            found.setdefault(path.split("/", depth + 1)[depth], []).append(path)
+    return found
 
 
-def _labelled(
-    paths: list[str], split_of: Callable[[str], str | None], depth: int, ignored: list[tuple[str, str]]
-) -> list[tuple[str, str, str]]:
-    """(path, class, split) of every image that has a class; the others join `ignored`."""
-    in_splits = [path for path in paths if split_of(path) is not None]
-    ignored += [
-        (path, "beside train/, but in no folder called val or test") for path in paths if split_of(path) is None
-    ]
-    in_folders = any(path.count("/") > depth for path in in_splits)
-    names = {} if in_folders else _names_of_files(in_splits)
-    labelled = []
-    for path in in_splits:
-        parts = path.split("/")
-        name = parts[depth] if len(parts) > depth + 1 else names.get(path) if not in_folders else None
-        if name:
-            labelled.append((path, name, split_of(path)))
-        else:
-            why = "in no class folder" if in_folders else "its name is not of the form class.N"
-            ignored.append((path, why))
-    return labelled
+def _is_split(parts: dict[str, list[str]], split_of: dict[str, str], depth: int) -> bool:
+    """Whether the folders are splits: train with another, or alone if it holds classes (a train is a vehicle, too)."""
+    if "train" not in split_of.values():
+        return False
+    train = [path for folder, split in split_of.items() if split == "train" for path in parts[folder]]
+    return len(set(split_of.values())) > 1 or bool(_by_folder(train, depth + 1)) or bool(_names_of_files(train))
+
+
+def _classes(paths: list[str], depth: int) -> list[tuple[str, str]]:
+    """(path, class) of the images in class folders at `depth`; where there are none, of those with a class's name."""
+    parts = _by_folder(paths, depth)
+    if parts:
+        return sorted((path, folder) for folder, inside in parts.items() for path in inside)
+    return sorted(_names_of_files(paths).items())
 
 
 def _names_of_files(paths: list[str]) -> dict[str, str]:

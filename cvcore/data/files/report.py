@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvcore.data.dataset import Dataset
-from cvcore.data.files.layout import Listing
+from cvcore.data.files.layout import Listing, printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def write(folder: Path, listing: Listing, records: list) -> None:
     files = pd.DataFrame(
         {
             "path": [printable(path) for path in listing.paths],
-            "class": [printable(listing.classes[label]) for label in listing.labels],
+            "class": [listing.classes[label] for label in listing.labels],
             "split": splits,
             "index": index,
             "width": np.array([record.width for record in records], dtype=np.int32),
@@ -48,14 +48,17 @@ def write(folder: Path, listing: Listing, records: list) -> None:
     pd.concat([files, rest] if len(rest) else [files])[list(COLUMNS)].to_parquet(folder / FILE, index=False)
 
 
-def printable(text: str) -> str:
-    """`text` without the bytes of a file name that are no Unicode."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8") if not text.isascii() else text
-
-
 def of(dataset: Dataset) -> "pd.DataFrame | None":
     """The report with the columns COLUMNS; None for a set that does not come as one file an image."""
     return _read(dataset.folder / FILE, dataset.fingerprint) if dataset.folder else None
+
+
+def as_csv(files: "pd.DataFrame") -> str:
+    """The report as CSV; what a file that is not used does not have is left empty."""
+    blank = {"index": files["index"] < 0, "width": files["width"] == 0, "height": files["height"] == 0}
+    return files.assign(**{name: files[name].astype("Int64").mask(none) for name, none in blank.items()}).to_csv(
+        index=False
+    )
 
 
 @lru_cache(maxsize=4)

@@ -39,13 +39,14 @@ def show(dataset: Dataset, split: str) -> None:
     if not len(dataset.split(split)):
         st.info(f"The {split} split of {dataset.name} is empty.", icon=":material/image_not_supported:")
         return
-    found = arranged(dataset, split, controls(dataset, split))
+    choice = controls(dataset, split)
+    found = arranged(dataset, split, choice)
     if not len(found):
         st.info("No image is left: choose more classes or a wider range of brightness.", icon=":material/filter_alt:")
         return
     left, right = st.columns(2, gap="large")
     with left:
-        index = sheet(dataset, split, found)
+        index = sheet(dataset, split, found, choice)
     with right:
         detail(dataset, split, index)
 
@@ -125,14 +126,19 @@ def arranged(dataset: Dataset, split: str, choice: Choice) -> np.ndarray:
     return found[np.argsort(rank if choice.order in (DARK, SMALL) else -rank, kind="stable")]
 
 
-def sheet(dataset: Dataset, split: str, found: np.ndarray) -> int:
+def sheet(dataset: Dataset, split: str, found: np.ndarray, choice: Choice) -> int:
     """A page of the found images; the index of the one that was clicked last, or of the first."""
     pages = -(-len(found) // PER_PAGE)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         page = 1
         if pages > 1:
             page = st.number_input(
-                f"Page, 1 to {pages:,}", 1, pages, key=f"page-{dataset.name}-{split}-{pages}", width=130
+                # another choice begins on its first page
+                f"Page, 1 to {pages:,}",
+                1,
+                pages,
+                key=f"page-{dataset.name}-{split}-{choice}",
+                width=130,
             )
         first, last = (page - 1) * PER_PAGE, min(page * PER_PAGE, len(found))
         st.caption(f"Images {first + 1:,} to {last:,} of {len(found):,}. Click one.", width="content")
@@ -150,7 +156,7 @@ def sheet(dataset: Dataset, split: str, found: np.ndarray) -> int:
         chosen=place,
     )
     alt = f"{len(shown)} images of {dataset.name}; click one to see it large"
-    chart(figure, key=key, alt=alt, on_select="rerun", selection_mode="points")
+    chart(figure, key=key, alt=alt, saved=False, on_select="rerun", selection_mode="points")
     return int(shown[place])
 
 
@@ -196,7 +202,7 @@ def detail(dataset: Dataset, split: str, index: int) -> None:
         ("Tensor", shape(image.shape), "Channels × height × width, as the network receives it."),
         ("Pixel range", f"{image.min()}–{image.max()}", "Lowest and highest value of this image; a byte holds 0–255."),
         ("As floats", f"{image.min() / 255:.2f}–{image.max() / 255:.2f}", "After ToTensor, which divides by 255."),
-        ("Mean", f"{image.mean():.1f}", "Mean of all values, 0–255."),
+        ("Mean (0–255)", f"{image.mean():.1f}", "Mean of all values of this image."),
     )
     where(dataset, split, index)
 
@@ -210,7 +216,7 @@ def where(dataset: Dataset, split: str, index: int) -> None:
         return
     row = used.iloc[index]
     note = f" · {row['note']}" if row["note"] else ""
-    st.caption(f"{row['width']:,} × {row['height']:,} px{note}")
+    st.caption(f"Original: {row['width']:,} × {row['height']:,} px{note}")
     st.code(row["path"], language=None)
 
 

@@ -59,7 +59,7 @@ def _help(field: str) -> str:
 def _choose_kinds() -> list[str]:
     """Fields of the chosen kinds, in the order in which they are offered."""
     chosen = st.pills(
-        "Damage",
+        "Damage, one kind or several",
         list(KINDS),
         selection_mode="multi",
         default=["label_noise"],
@@ -207,7 +207,7 @@ def _offer_to_make(planned: Plan) -> None:
         with st.container(horizontal=True):
             link(TRAINING, f"Train on {name}", data=name)
             link(TRAINING, f"Train on {base.name}", data=base.name)
-            link(DATASETS, f"See {name}", data=name)
+            link(DATASETS, f"See {name}", data=name, view="Images")
     elif reason:
         st.caption(reason)
 

@@ -75,6 +75,7 @@ def sheet(question: Question, _chosen: Chosen) -> dict:
 def fitting_runs(dataset: Dataset) -> list[Run]:
     """Finished runs whose network takes images of this shape, those trained on this set first. Imports no torch."""
     done = [run for run in ui_runs.store().list() if run.status == "done" and _fits(run.config, dataset)]
+    done = [run for run in done if run.config.model.name != "perceptron"]  # its features are the pixels themselves
     return sorted(done, key=lambda run: run.config.data.name != dataset.name)
 
 

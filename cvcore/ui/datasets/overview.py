@@ -5,6 +5,7 @@ import streamlit as st
 
 from cvcore.data import catalog
 from cvcore.ui.data import size_on_disk
+from cvcore.ui.frame import choose, errors_as_lines
 from cvcore.ui.numbers import shape
 
 
@@ -16,6 +17,11 @@ def button() -> None:
 
 @st.dialog("All data sets", width="large")
 def _table() -> None:
+    with errors_as_lines():
+        _show_table()
+
+
+def _show_table() -> None:
     entries = [catalog.entry(name) for name in catalog.names()]
     chosen = st.dataframe(
         pd.DataFrame([_row(entry) for entry in entries]),
@@ -39,7 +45,7 @@ def _table() -> None:
     )
     st.caption("Tick a row to look at that set. Nothing is downloaded before you ask for it.")
     if rows := chosen.selection.rows:
-        st.session_state["data-next"] = entries[rows[0]].name
+        choose(data=entries[rows[0]].name)
         st.rerun()
 
 

@@ -26,7 +26,7 @@ def show_files(dataset: Dataset) -> None:
     """What became of every file."""
     files = report.of(dataset)
     if files is None:
-        st.caption(f"{dataset.name} does not come as one file an image, so there are no files to check.")
+        st.caption("This set is stored as arrays, not as one file an image, so there are no files to check.")
         return
     st.subheader("Files", anchor=False)
     counts = files["status"].value_counts()
@@ -63,7 +63,7 @@ def show_files(dataset: Dataset) -> None:
         )
     st.download_button(
         "Report on every file (CSV)",
-        lambda: files.to_csv(index=False).encode("utf-8"),
+        lambda: report.as_csv(files).encode("utf-8"),
         f"{dataset.name}-files.csv",
         "text/csv",
         icon=":material/download:",
@@ -88,7 +88,7 @@ def show_duplicates(dataset: Dataset, found: list[Pair]) -> None:
     if across:
         st.warning(
             f"{across:,} {'image is' if across == 1 else 'images are'} in two splits: the test accuracy of a network "
-            "trained on this set is too good.",
+            "trained on this set will look better than it is.",
             icon=":material/warning:",
         )
     order = np.argsort(~(table["leak"] | table["other label"]).to_numpy(), kind="stable")
@@ -101,8 +101,12 @@ def show_duplicates(dataset: Dataset, found: list[Pair]) -> None:
             "leak": st.column_config.CheckboxColumn("Across splits"),
             "other label": st.column_config.CheckboxColumn("Two labels"),
             "difference": st.column_config.NumberColumn(
-                "Difference (levels)", format="%.1f", help="Root mean square over all pixels, of 255 grey levels"
+                "Difference (0–255)", format="%.1f", help="Root mean square over all pixels, in grey levels"
             ),
+            "first": st.column_config.TextColumn("First image"),
+            "second": st.column_config.TextColumn("Second image"),
+            "class": st.column_config.TextColumn("Class"),
+            "splits": st.column_config.TextColumn("Splits"),
         },
     )
 

@@ -54,10 +54,10 @@ def show_counts(dataset: Dataset) -> None:
 def show_constants(dataset: Dataset, pixels: stats.PixelStats) -> None:
     """What to subtract and divide by, ready to paste."""
     st.subheader("Normalisation", anchor=False)
-    mean, std = (tuple(round(value, 4) for value in values) for values in (pixels.mean, pixels.std))
-    st.code(f"Normalize(\n    mean={mean},\n    std={std},\n)", language="python")
+    mean, std = (", ".join(f"{value:.4f}" for value in values) for values in (pixels.mean, pixels.std))
+    st.code(f"Normalize(\n    mean=[{mean}],\n    std=[{std}],\n)", language="python")
     st.caption(
-        f"Mean and population standard deviation of the training images, per channel, on the scale 0..1. Stored values "
+        f"Mean and population standard deviation of the training images, per channel, on the scale 0–1. Stored values "
         f"run from {pixels.low} to {pixels.high}."
     )
     link(TRAINING, "Train on this set", data=dataset.name)

@@ -86,14 +86,14 @@ def test_names_with_numbers_are_classes(tmp_path):
     listing = listed(tmp_path)
     assert listing.classes == ("cat", "dog")
     assert np.bincount(listing.labels).tolist() == [10, 10]
-    assert listing.ignored == (("cover.jpg", "its name is not of the form class.N"),)
+    assert listing.ignored == (("cover.jpg", "belongs to no class"),)
 
 
 def test_flat_names_inside_a_train_folder(tmp_path):
     make(tmp_path, "train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg")
     listing = listed(tmp_path)
     assert listing.classes == ("cat", "dog")
-    assert listing.ignored == (("test1/1.jpg", "beside train/, but in no folder called val or test"),)
+    assert listing.ignored == (("test1/1.jpg", "belongs to no class"),)
 
 
 @pytest.mark.parametrize("wrapper", ["", "download/", "a b/c/"])
@@ -160,3 +160,44 @@ def test_the_digest_changes_with_name_size_and_time(tmp_path):
     digests.append(layout.digest(layout.walk(tmp_path)))
     assert len(set(digests)) == 4
     assert digests[-1] == layout.digest(layout.walk(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("files", "classes", "splits"),
+    [
+        (["test/cat/1.jpg", "test/dog/1.jpg"], "cat dog", "train"),  # a folder that happens to be called test
+        (["train/train/cat.1.jpg", "train/train/dog.1.jpg", "test/test/9.jpg"], "cat dog", "train"),
+        (["train/train/cat/1.jpg", "train/train/dog/1.jpg"], "cat dog", "train"),
+        (
+            [
+                "training_set/training_set/cats/1.jpg",
+                "training_set/training_set/dogs/1.jpg",
+                "test_set/test_set/cats/1.jpg",
+            ],
+            "cats dogs",
+            "train test",
+        ),
+        (["preview.png", "data/cat/1.jpg", "data/dog/1.jpg"], "cat dog", "train"),
+        (["airplane/1.jpg", "bus/1.jpg", "train/1.jpg"], "airplane bus train", "train"),
+    ],
+)
+def test_folders_as_people_have_them(tmp_path, files, classes, splits):
+    listing = listed(make(tmp_path, *files))
+    assert listing.classes == tuple(classes.split())
+    assert set(listing.splits) == set(splits.split())
+
+
+def test_test_and_validation_alone_are_no_set(tmp_path):
+    make(tmp_path, "val/cat/1.jpg", "val/dog/1.jpg", "test/cat/1.jpg")
+    with pytest.raises(DataError, match="has test and val, but no train"):
+        listed(tmp_path)
+
+
+def test_a_class_name_that_is_no_unicode_can_be_shown(tmp_path):
+    import os
+
+    for name in (b"caf\xe9", b"bar"):
+        os.mkdir(os.path.join(os.fsencode(tmp_path), name))
+        with open(os.path.join(os.fsencode(tmp_path), name, b"1.jpg"), "wb") as file:
+            file.write(b"x")
+    assert listed(tmp_path).classes == ("bar", "caf\\udce9")

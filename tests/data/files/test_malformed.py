@@ -16,7 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from cvcore.data import catalog, own
-from cvcore.data.files import report
+from cvcore.data.files import layout, report
 from cvcore.errors import CvcoreError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -172,7 +172,7 @@ def check_folder(place, files: dict, links: bool, view: str) -> None:
     else:
         files = report.of(dataset)
         told = {path for path in files["path"] if "/loop/" not in path}
-        assert {report.printable(path) for path in present} <= told, "a file is missing from the report"
+        assert {layout.printable(path) for path in present} <= told, "a file is missing from the report"
         assert (files[files["status"] != report.USED]["note"] != "").all()
         if "cat" in dataset.classes and "dog" in dataset.classes:
             used = files[(files["status"] == report.USED) & files["path"].str.contains("good ")]
