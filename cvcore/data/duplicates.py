@@ -16,7 +16,7 @@ from cvcore.files import write_json
 log = logging.getLogger(__name__)
 
 FILE = "duplicates.json"
-VERSION = 1  # raised when the same images would give other pairs
+VERSION = 2  # raised when the same images would give other pairs
 ALL_PAIRS = 8  # images of a group of which every pair is listed
 BLOCK_BYTES = 2**24  # pixels read at a time
 

@@ -83,15 +83,14 @@ class _Tile:
     def within(self, row: int, *shares: float) -> np.ndarray | None:
         """The columns within the first of these shares of the row's limit that leaves MOST or fewer; None if none does.
 
-        And two of those beyond: they may all be one picture, that of the row among them but moved.
+        And one of those beyond: they may all be one picture, and the row the same, but moved.
         """
         beyond = np.empty(0, dtype=np.int64)
         for share in shares:
             near = self.squared[row] < (share * self.limits[row]) ** 2
             if np.count_nonzero(near) <= MOST:
                 return np.union1d(np.flatnonzero(near & ~self.gone), beyond)
-            first = near.argmax()
-            beyond = (first + np.flatnonzero(near[first : first + 64]))[:2]
+            beyond = np.array([near.argmax()])
         return None
 
     def all_within(self, row: int, share: float) -> np.ndarray:
