@@ -23,6 +23,12 @@ def folders(monkeypatch, tmp_path, data_folder):
     monkeypatch.setenv("CVCORE_RUNS", str(tmp_path / "runs"))
 
 
+@pytest.fixture(autouse=True)
+def same_main_module(monkeypatch):
+    """AppTest puts the page in the place of the main module; processes that are started later would run it again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def store(tmp_path):
     from cvcore.training.runs import RunStore
