@@ -9,7 +9,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.ui import data as ui_data
 from cvcore.ui.datasets import overview, own
 from cvcore.ui.datasets.originals import picture
-from cvcore.ui.frame import errors_as_lines, frame, metric_row
+from cvcore.ui.frame import errors_as_lines, escaped, frame, metric_row
 from cvcore.ui.numbers import shape
 
 # each is a module of cvcore.ui.datasets with a function show(dataset, split); imported when it is looked at
@@ -83,7 +83,9 @@ def about(entry: catalog.Entry) -> None:
     """What the set is, from where, under which licence, and how much of the disk it takes."""
     size = ui_data.size_on_disk(entry.name)
     on_disk = f" On disk, with decoded images: {size / 1e6:,.0f} MB." if size >= 500_000 else ""
-    st.caption(f"**{entry.title}.** {entry.about} Source: {entry.source}. Licence: {entry.licence}.{on_disk}")
+    st.caption(
+        f"**{escaped(entry.title)}.** {escaped(entry.about)} Source: {entry.source}. Licence: {entry.licence}.{on_disk}"
+    )
 
 
 def offer_download(entry: catalog.Entry) -> None:

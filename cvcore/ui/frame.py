@@ -111,7 +111,7 @@ def errors_as_lines() -> Iterator[None]:
     try:
         yield
     except CvcoreError as error:
-        st.error(_escaped(_with_label(str(error))), icon=":material/error:")
+        st.error(escaped(_with_label(str(error))), icon=":material/error:")
     except Exception:
         log.exception("a page failed")
         st.error("Something went wrong that should not have. The server's log has the details; your runs are safe.")
@@ -123,6 +123,6 @@ def _with_label(message: str) -> str:
     return f"{LABELS[field]}{colon}{rest}" if field in LABELS else message
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """`text` without meaning to Markdown: names such as `__init__` or `*` stay as they are."""
     return "".join(f"\\{character}" if character in r"\`*_{}[]<>#$~|:" else character for character in text)
