@@ -113,6 +113,7 @@ def choose_view(dataset: Dataset) -> tuple[str, str]:
         key="view",
         bind="query-params",
         help="Seven ways to look at the same images.",
+        wrap=True,
     )
     split = right.segmented_control(
         "Split",

@@ -153,3 +153,14 @@ def test_all_sets_are_listed_with_state_size_and_licence(page):
     assert table.loc["digits", ["state", "classes", "images"]].tolist() == ["bundled", 10, 1797]
     assert table.loc["mnist", ["state", "download"]].tolist() == ["needs download", 11.6]
     assert (table["licence"] != "").all()
+
+
+def test_order_by_class_and_a_range_of_sizes(page, mine):
+    app = page("datasets", data=mine)
+    widget(app.selectbox, "Order").select("by class")
+    checked(app.run())
+    assert catalog.open_dataset(mine).train.labels[0] == 0
+    assert any(each.value.startswith("**cat** ·") for each in app.markdown)
+    widget(app.slider, "Shorter side (px)").set_range(40, 45)  # every other image is 40 pixels high, the others 50
+    checked(app.run())
+    assert any("of 8. Click one." in each.value for each in app.caption)
