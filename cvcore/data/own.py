@@ -4,7 +4,6 @@ They are listed in one file, `own/sets.json` in the data folder. Images in folde
 """
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
@@ -96,11 +95,13 @@ def from_zip(file: Path) -> str:
 
 def refused(name: str) -> list[tuple[str, str]]:
     """(member, reason) of what was not unpacked of the zip that became the set `name`."""
-    try:
-        told = json.loads((_writable_folder() / f"{name}-refused.json").read_text(encoding="utf-8"))["refused"]
-        return [(str(member), str(reason)) for member, reason in told]
-    except (OSError, ValueError, TypeError, KeyError, DataError):  # nothing was, or it is lost
-        return []
+    for folder in (_folder(), _spare_folder()):
+        try:
+            told = json.loads((folder / f"{name}-refused.json").read_text(encoding="utf-8"))["refused"]
+            return [(str(member), str(reason)) for member, reason in told]
+        except (OSError, ValueError, TypeError, KeyError):  # nothing was, or it is lost
+            continue
+    return []
 
 
 def note_refused(name: str, report: archive.Report) -> None:
@@ -189,14 +190,7 @@ def _spare_folder() -> Path:
 
 
 def _writable_folder() -> Path:
-    for folder in (_folder(), _spare_folder()):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError:
-            continue
-        if os.access(folder, os.W_OK):
-            return folder
-    raise DataError(f"cannot write to {_folder()}: set CVCORE_DATA to a folder that can be written to")
+    return store.first_writable(_folder(), _spare_folder())
 
 
 def _change(change: Callable[[dict[str, Any]], object]) -> None:

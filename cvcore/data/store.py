@@ -125,14 +125,19 @@ def spare_root() -> Path:
 
 def writable_root() -> Path:
     """Folder of the store, or its spare one. Raises DataError if neither can be written to."""
-    for root in (_root(), spare_root()):
+    return first_writable(_root(), spare_root())
+
+
+def first_writable(*folders: Path) -> Path:
+    """The first of `folders` that can be written to, made if it is not there. Raises DataError if none can."""
+    for folder in folders:
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError:
             continue
-        if os.access(root, os.W_OK):
-            return root
-    raise DataError(f"cannot write to {_root()}: set CVCORE_DATA to a folder that can be written to")
+        if os.access(folder, os.W_OK):
+            return folder
+    raise DataError(f"cannot write to {folders[0]}: set CVCORE_DATA to a folder that can be written to")
 
 
 class Writer:

@@ -55,17 +55,21 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_app(folder: Path, data: Path) -> Iterator[str]:
-    """Address of the app with its runs in `folder`; its worker ends by itself soon after the last run."""
+def running_app(folder: Path, data: Path, script: Path = ROOT / "streamlit_app.py") -> Iterator[str]:
+    """Address of the app, or of another `script`, with its runs in `folder`.
+
+    Its worker ends by itself soon after the last run.
+    """
     port = _free_port()
     environment = {
         **os.environ,
         "CVCORE_DATA": str(data),
         "CVCORE_RUNS": str(folder / "runs"),
         "CVCORE_WORKER_LINGER": "15",
+        "PYTHONPATH": str(ROOT),
     }
     options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "streamlit_app.py"), *options]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         try:

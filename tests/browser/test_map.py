@@ -1,15 +1,12 @@
 """The map's canvas in a real browser: the image under the pointer, keys, zoom, neighbours, downloads."""
 
-import os
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 from PIL import Image
 
 from cvcore.data import catalog
-from tests.browser.conftest import ROOT, SCREENSHOTS, _free_port, _wait_until_healthy, settled
+from tests.browser.conftest import SCREENSHOTS, running_app, settled
 
 pytestmark = pytest.mark.browser
 
@@ -28,24 +25,10 @@ section.show(catalog.open_dataset("digits"), "test")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory, data_folder):
     """A server that shows nothing but the map of the digits' test split."""
-    folder, port = tmp_path_factory.mktemp("map"), _free_port()
+    folder = tmp_path_factory.mktemp("map")
     (folder / "app.py").write_text(SCRIPT, encoding="utf-8")
-    environment = {
-        **os.environ,
-        "CVCORE_DATA": str(data_folder),
-        "CVCORE_RUNS": str(folder / "runs"),
-        "PYTHONPATH": str(ROOT),
-    }
-    options = [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "app.py"), *options]
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_until_healthy(f"http://127.0.0.1:{port}", process)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
+    with running_app(folder, data_folder, folder / "app.py") as address:
+        yield address
 
 
 @pytest.fixture
