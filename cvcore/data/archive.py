@@ -7,8 +7,10 @@ reported. What the archive says of itself is checked before anything is written,
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ CHUNK = 2**20  # bytes unpacked at a time
 TICKS = 500  # times that progress is told at most
 ENCRYPTED = 0x1 | 0x40 | 0x2000  # flags of a member: its data, with strong encryption, its description
 LOCAL_HEADER = 30  # bytes before a member's data, at least
+DAY = 86_400  # seconds
+ABANDONED = re.compile(r"^\..+-[0-9a-f]{12}$")  # the name of a folder while it is unpacked to, see _beside
 ENTRY = b"PK\x01\x02"  # begins a member's entry in the directory
 # the file system will not have the name, or takes it for another's
 NAME_ERRORS = {errno.ENAMETOOLONG, errno.EINVAL, errno.ENOENT, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR}
@@ -156,6 +160,13 @@ def _check_sizes(wanted: list[zipfile.ZipInfo], free: int, name: str, limits: Li
             f"{name} would unpack to {megabytes(total)}, but {megabytes(free)} are free, of which "
             f"{megabytes(limits.free_space)} must stay free: free some space"
         )
+
+
+def clear_abandoned(parent: Path) -> None:
+    """Delete what unpacking left in `parent` when its process was killed: hidden folders untouched for a day."""
+    for folder in parent.glob(".*"):
+        if ABANDONED.match(folder.name) and folder.is_dir() and time.time() - folder.stat().st_mtime > DAY:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

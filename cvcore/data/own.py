@@ -72,6 +72,7 @@ def add_zip(
     """
     name = _free(slug(re.sub(r"\.zip$", "", title, flags=re.IGNORECASE)), taken)
     folder = _writable_folder() / name
+    archive.clear_abandoned(folder.parent)
     report = archive.unpack(file, folder, on_progress)
     try:
         if not report.files:

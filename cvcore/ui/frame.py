@@ -58,6 +58,8 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
         )
     st.title(title, anchor=False)
     st.markdown(purpose)
+    if told := st.session_state.pop("told-next", ""):
+        st.toast(told, icon=":material/check:")
 
 
 def link(page: str, label: str, **choices: str) -> None:
@@ -76,6 +78,11 @@ def link(page: str, label: str, **choices: str) -> None:
 def choose(**choices: str) -> None:
     """Let the widgets with these keys have these values when the next page, or this one again, is drawn."""
     st.session_state["chosen-next"] = choices
+
+
+def tell_next(text: str) -> None:
+    """Say `text` in passing when a page is drawn next. What is said just before a rerun may never reach the visitor."""
+    st.session_state["told-next"] = text
 
 
 def metric_row(*metrics: tuple[str, str, str]) -> None:

@@ -1,6 +1,8 @@
 """People's own sets: remembered by name, opened like any other, never changed on disk."""
 
 import json
+import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -108,6 +110,19 @@ def test_a_zip_is_unpacked_into_the_data_folder_and_forgotten_with_its_copy(tmp_
     own.forget(name)
     assert not (paths.data_dir() / "own" / "pets").exists()
     assert packed.exists()
+
+
+def test_what_a_killed_unpacking_left_is_deleted_after_a_day(tmp_path, photos):
+    place = paths.data_dir() / "own"
+    old, new = place / ".pets-0123456789ab", place / ".pets-ba9876543210"
+    for folder, age in ((old, 100_000), (new, 60)):
+        (folder / "cat").mkdir(parents=True)
+        os.utime(folder, (time.time() - age,) * 2)
+    with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
+        for photo in photos.rglob("*.png"):
+            file.write(photo, photo.relative_to(photos))
+    own.add_zip(tmp_path / "photos.zip", "photos.zip")
+    assert (old.exists(), new.exists()) == (False, True)  # the new one may still be at work
 
 
 def test_a_zip_without_images_is_refused_and_leaves_nothing(tmp_path):

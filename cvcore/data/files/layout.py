@@ -114,9 +114,10 @@ def is_image(path: str) -> bool:
 def list_images(root: Path, found: list[Found]) -> Listing:
     """Which of the files are images of which class and split.
 
-    Understands `class/*.jpg`, `train/class/*.jpg` with `val/` or `test/` (or both), and `class.N.jpg`, each below any
-    number of single folders as archives have them. Where there is no test split, a fifth of each class becomes one,
-    chosen by a hash of its path: files that are added elsewhere change nothing. A `val/` without `test/` is the test.
+    Understands `class/*.jpg`, `train/class/*.jpg` with `val/` or `test/` (or both), either way round, and
+    `class.N.jpg`, each below any number of single folders as archives have them. Where there is no test split, a fifth
+    of each class becomes one, chosen by a hash of its path: files that are added elsewhere change nothing. A `val/`
+    without `test/` is the test.
     Raises DataError if there are no classes.
     """
     why = {file.path: _why_no_image(file) for file in found}
@@ -170,13 +171,27 @@ def _labelled(root: Path, paths: list[str]) -> list[tuple[str, str, str]]:
             raise DataError(
                 f"{root} has {' and '.join(sorted(parts))}, but no train: add a folder train/ with the rest"
             )
-        return [(path, name, "") for path, name in _classes(paths, depth)]
+        return _split_inside(parts, depth) or [(path, name, "") for path, name in _classes(paths, depth)]
     found = []
     for folder, split in split_of.items():
         inner = _unwrapped(parts[folder], depth + 1)
         found += [(path, name, split) for path, name in _classes(parts[folder], inner)]
     learnt = {name for _, name, split in found if split == "train"}  # what is not learnt cannot be tested
     return sorted(each for each in found if each[1] in learnt)
+
+
+def _split_inside(parts: dict[str, list[str]], depth: int) -> list[tuple[str, str, str]]:
+    """(path, class, split) where each class has the splits inside it, as in `cat/train/*.jpg`; else empty."""
+    found = []
+    for name, paths in parts.items():
+        inside = _by_folder(paths, depth + 1)
+        splits = {
+            folder: SPLIT_NAMES[match["name"]] for folder in inside if (match := SPLIT_NAME.match(folder.lower()))
+        }
+        if "train" not in splits.values() or len(set(splits.values())) < 2 or len(splits) < len(inside):
+            return []
+        found += [(path, name, splits[folder]) for folder in inside for path in inside[folder]]
+    return sorted(found)
 
 
 def _unwrapped(paths: list[str], depth: int) -> int:

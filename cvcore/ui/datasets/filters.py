@@ -104,16 +104,24 @@ def _edit(choice: Choice, names: tuple[str, ...]) -> np.ndarray:
 def _overview(dataset: Dataset, pictures: list[Picture], filtering: Filtering) -> None:
     """The images above their outputs, and the size of the output."""
     choice = filtering.choice
-    if not choice.worked:
-        outputs = [filtering.values(each.image) for each in pictures]
-        scale = filtering.scale(*outputs)
-        drawn = [filters.as_bytes(each, scale, signed=filtering.signed, dark=is_dark()) for each in outputs]
-        captions = [_short(each.name) for each in pictures] + [_range(each) for each in outputs]
-        tiles = [each.image for each in pictures] + drawn
-        png = sheet.as_png(sheet.contact_sheet(tiles, captions, columns=len(pictures), tile=STRIP_TILE, dark=is_dark()))
-        named = ", ".join(each.name for each in pictures)
-        st.image(png, alt=f"{len(pictures)} images of {dataset.name} ({named}) above what the filter makes of them")
-    side = pictures[0].image.shape[1:]
+    sheet_place = st.container()
+    _output_size(dataset, pictures[0].image.shape[1:], filtering)  # first: it tells why an output cannot be computed
+    if choice.worked:
+        return
+    outputs = [filtering.values(each.image) for each in pictures]
+    scale = filtering.scale(*outputs)
+    drawn = [filters.as_bytes(each, scale, signed=filtering.signed, dark=is_dark()) for each in outputs]
+    captions = [_short(each.name) for each in pictures] + [_range(each) for each in outputs]
+    tiles = [each.image for each in pictures] + drawn
+    png = sheet.as_png(sheet.contact_sheet(tiles, captions, columns=len(pictures), tile=STRIP_TILE, dark=is_dark()))
+    named = ", ".join(each.name for each in pictures)
+    alt = f"{len(pictures)} images of {dataset.name} ({named}) above what the filter makes of them"
+    sheet_place.image(png, alt=alt)
+
+
+def _output_size(dataset: Dataset, side: tuple[int, int], filtering: Filtering) -> None:
+    """The formula of the output's size with its numbers, and what they mean."""
+    choice = filtering.choice
     if choice.worked and choice.pooling:
         st.markdown(WORKED_POOLING)
     elif choice.worked and not (filtering.edited or choice.padding or choice.bias):

@@ -7,7 +7,7 @@ import streamlit as st
 
 from cvcore.data import catalog, own
 from cvcore.ui.data import progress_bar
-from cvcore.ui.frame import choose, errors_as_lines
+from cvcore.ui.frame import choose, errors_as_lines, tell_next
 
 LAYOUTS = """One folder for each class, `cats/… dogs/…`; or `train/` and `val/` (or `test/`) with such folders inside;
 or files named `cat.1.jpg`, `dog.1.jpg`. Without a split of its own, a fifth of each class is kept for testing."""
@@ -86,5 +86,5 @@ def remove_button(entry: catalog.Entry) -> None:
         st.markdown(f"Take **{entry.name}** off the list? {what}")
         if st.button("Remove", type="primary", key=f"own-remove-{entry.name}"):
             own.forget(entry.name)
-            st.toast(f"{entry.name} is off the list.", icon=":material/delete:")
+            tell_next(f"{entry.name} is off the list.")
             _go_to("digits")

@@ -162,6 +162,16 @@ def test_the_digest_changes_with_name_size_and_time(tmp_path):
     assert digests[-1] == layout.digest(layout.walk(tmp_path))
 
 
+def test_splits_inside_the_classes_are_taken_as_they_are(tmp_path):
+    listing = listed(make(tmp_path, "cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"))
+    assert dict(zip(listing.paths, listing.splits, strict=True)) == {
+        "cat/train/1.jpg": "train",
+        "cat/test/2.jpg": "test",
+        "dog/train/3.jpg": "train",
+        "dog/test/4.jpg": "test",
+    }
+
+
 @pytest.mark.parametrize(
     ("files", "classes", "splits"),
     [
@@ -179,6 +189,7 @@ def test_the_digest_changes_with_name_size_and_time(tmp_path):
         ),
         (["preview.png", "data/cat/1.jpg", "data/dog/1.jpg"], "cat dog", "train"),
         (["airplane/1.jpg", "bus/1.jpg", "train/1.jpg"], "airplane bus train", "train"),
+        (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "cat dog", "train test"),
     ],
 )
 def test_folders_as_people_have_them(tmp_path, files, classes, splits):
