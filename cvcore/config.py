@@ -6,18 +6,45 @@ Imports neither torch nor the data: whether names exist and whether a network fi
 
 import hashlib
 import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cvcore.errors import ConfigError
 
 SCHEMA_VERSION = 1
 
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$")]
+MAX_NETWORK = 20_000  # characters of a typed network
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$"
+LONGEST_NAME = 80
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, pattern=NAME_PATTERN)]
 RUN_ID_PATTERN = r"^[a-z0-9][a-z0-9.-]{0,180}-[0-9a-f]{12}$"
 RunId = Annotated[str, Field(pattern=RUN_ID_PATTERN)]
 PositiveRate = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+def _name_or_text(network: str) -> str:
+    """`network`, where it is a name of the zoo or may be the text of a network; whether it is one asks the parser."""
+    if re.search("[\ud800-\udfff]", network):  # half a character: nothing could store it
+        raise ValueError("model: given a text that is no Unicode, type it anew")
+    is_name = len(network) <= LONGEST_NAME and re.fullmatch(NAME_PATTERN, network)
+    if is_name or ("(" in network and len(network) <= MAX_NETWORK):
+        return network
+    if "(" in network:
+        raise ValueError(f"model: given a text of {len(network):,} characters, a network has at most {MAX_NETWORK:,}")
+    raise ValueError(
+        f"model: given {_quoted(network)}, it should be a name: letters, digits and - _ . :, or nn.Sequential(...)"
+    )
+
+
+def network_label(network: str) -> str:
+    """What a network is called where its text is too long: its name, or "typed-" and six digits drawn from its text.
+
+    >>> network_label("lenet5"), network_label("nn.Sequential(nn.Flatten(), nn.Linear(784, 10))")
+    ('lenet5', 'typed-2cc971')
+    """
+    return f"typed-{hashlib.sha256(network.encode()).hexdigest()[:6]}" if "(" in network else network
 
 
 class _Frozen(BaseModel):
@@ -47,7 +74,14 @@ class DataConfig(_Frozen):
 class ModelConfig(_Frozen):
     """Which network."""
 
-    name: Name = Field(description="network, by its name in the zoo")
+    name: Annotated[str, AfterValidator(_name_or_text)] = Field(
+        description="network, by its name in the zoo, or the whole text of one, nn.Sequential(...)"
+    )
+
+    @property
+    def label(self) -> str:
+        """The name, or what stands for a text."""
+        return network_label(self.name)
 
 
 class TrainConfig(_Frozen):
@@ -116,7 +150,7 @@ class RunConfig(_Frozen):
 
     def run_id(self) -> str:
         """Name of the run's folder: data, network and 12 digits of the fingerprint; the same config, the same name."""
-        slug = f"{self.data.name}-{self.model.name}".lower().replace(":", "-").replace("_", "-")
+        slug = f"{self.data.name}-{self.model.label}".lower().replace(":", "-").replace("_", "-")
         return f"{slug}-{self.fingerprint()[:12]}"
 
 
@@ -136,6 +170,12 @@ def parse_config(values: dict[str, Any]) -> RunConfig:
         raise ConfigError(_one_line(error)) from error
 
 
+def _quoted(value: Any) -> str:
+    """A bad value as it stands in a message, its end left out where it is long."""
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:99]}…"
+
+
 def _one_line(error: ValidationError) -> str:
     """The first problem of a pydantic error as `field: given X, what is allowed`."""
     first = error.errors(include_url=False)[0]
@@ -150,6 +190,6 @@ def _one_line(error: ValidationError) -> str:
         return f"{field}: missing, a run needs it"
     if first["type"].startswith("string_"):
         kind = "a run's id, see `runs`" if field == "source" else "a name: letters, digits and - _ . :"
-        return f"{field}: given {first['input']!r}, it should be {kind}"
+        return f"{field}: given {_quoted(first['input'])}, it should be {kind}"
     allowed = (message[0].lower() + message[1:]).replace("input should", "it should")
     return f"{field}: given {first['input']!r}, {allowed}"

@@ -1,11 +1,13 @@
+import hashlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from cvcore.config import RunConfig, parse_config
+from cvcore.config import RUN_ID_PATTERN, RunConfig, parse_config
 from cvcore.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,6 +76,40 @@ def test_bad_values_are_refused_in_one_line_that_quotes_them(train, message):
 def test_names_cannot_lead_out_of_a_folder(name):
     with pytest.raises(ConfigError):
         parse_config({**BASE, "data": {"name": name}})
+
+
+TYPED = "nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
+
+
+def of_network(name: str) -> RunConfig:
+    return parse_config({**BASE, "model": {"name": name}})
+
+
+def test_fingerprints_of_the_runs_that_were_trained_before_stay():
+    lenet5 = "cb56d86c1049"  # of the run on digits that ships with the app
+    shipped = json.loads((ROOT / f"cvcore/shipped/digits-lenet5-{lenet5}/run.json").read_text(encoding="utf-8"))
+    assert parse_config(shipped["config"]).run_id() == f"digits-lenet5-{lenet5}"
+
+
+def test_a_typed_network_is_a_value_with_a_short_label():
+    found = of_network(TYPED)
+    label = f"typed-{hashlib.sha256(TYPED.encode()).hexdigest()[:6]}"
+    assert found.model.label == label
+    assert found.run_id() == f"digits-{label}-{found.fingerprint()[:12]}"
+    assert re.fullmatch(RUN_ID_PATTERN, found.run_id())
+    assert parse_config(json.loads(found.canonical())) == found
+    assert of_network(TYPED.replace("10", "11")).run_id() != found.run_id()
+    assert config().model.label == "lenet5"
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a b", "x" * 81, "x" * 10_000, "(" * 20_001, "nn.Sequential(\ud800)", 3, None]
+)
+def test_what_is_neither_a_name_nor_a_text_is_refused_in_a_short_line(name):
+    with pytest.raises(ConfigError) as caught:
+        of_network(name)
+    line = str(caught.value)
+    assert line.startswith("model: given ") and len(line) < 250 and line.isprintable()
 
 
 def test_importing_the_config_imports_neither_torch_nor_numpy():

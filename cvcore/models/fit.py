@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cvcore.errors import ModelError
+from cvcore.analysis.geometry.sizes import output_size
+from cvcore.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:  # the list of our networks must not cost an import of torch
     import torch
@@ -47,10 +48,14 @@ def window_output(layer: str, size: tuple[int, int], kernel: int, stride: int = 
     >>> window_output("conv1", (28, 28), kernel=5)
     (24, 24)
     """
-    height, width = size
-    if min(height, width) + 2 * padding < kernel:
-        raise ValueError(f"layer {layer} has a {kernel}×{kernel} window, but only {height}×{width} pixels reach it")
-    return (height - kernel + 2 * padding) // stride + 1, (width - kernel + 2 * padding) // stride + 1
+    try:
+        high, wide = (output_size(side, kernel, stride=stride, padding=padding) for side in size)
+    except ConfigError as error:
+        height, width = size
+        raise ValueError(
+            f"layer {layer} has a {kernel}×{kernel} window, but only {height}×{width} pixels reach it"
+        ) from error
+    return high, wide
 
 
 def forward_failure(model: nn.Module, inputs: torch.Tensor) -> str | None:

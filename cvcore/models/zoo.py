@@ -1,66 +1,43 @@
 """One registry of networks: ours, and on demand every torchvision classifier.
 
-Importing this and listing our networks does not import torch: a builder is a "module:class" text until it is needed.
-A plain name is our own network where we have one, else torchvision's; `torchvision:NAME` is always theirs.
+Importing this and listing our networks does not import torch: a builder is a "module:callable" text until it is needed.
+A plain name is our own network where we have one, else torchvision's; `torchvision:NAME` is always theirs. A network
+that somebody typed goes by its whole text.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cvcore.errors import ModelError, unknown_name
+from cvcore.models.families import family
 from cvcore.models.fit import check_request, first_sentence, forward_failure, image_text
+from cvcore.models.ours import Network, own_networks
+from cvcore.models.spec import ImageShape, ModelSpec
 
 if TYPE_CHECKING:
     from torch import nn
 
 THEIRS = "torchvision:"
-ImageShape = tuple[int, int, int]
+LONGEST_NAME = 60  # characters; what is longer is nobody's network and is quoted only in part
+
+_OURS: dict[str, Network] = {}
 
 
-@dataclass(frozen=True)
-class ModelSpec:
-    """What is known of a network without building it.
-
-    `name` finds it again; `input` is the (C, H, W) of its paper, tutorial or default weights; `min_side` the smallest
-    height and width in pixels; `any_size` says that one set of weights takes every image size from there up, while the
-    other networks are built for one size.
-    """
-
-    name: str
-    title: str
-    source: str  # "ours" or "torchvision"
-    paper: str
-    year: int | None
-    input: ImageShape
-    min_side: int
-    any_size: bool
-    summary: str
-
-    @property
-    def default_classes(self) -> int:
-        """Classes where nothing is said: 10 as in the tutorials, 1000 as in ImageNet."""
-        return 10 if self.source == "ours" else 1000
-
-
-_OURS: dict[str, tuple[ModelSpec, str]] = {}
-
-
-def register(spec: ModelSpec, builder: str) -> None:
-    """Adds one of our networks. `builder` is "module:callable", called with (image_shape, num_classes).
+def register(spec: ModelSpec, builder: str, **options) -> None:
+    """Adds one of our networks. `builder` is "module:callable", called with (image_shape, num_classes, **options).
 
     Raises ValueError where the name is taken: two networks must never answer to one name.
     """
     if spec.name in _OURS:
         raise ValueError(f"a model named {spec.name!r} is registered already: choose another name")
-    _OURS[spec.name] = (spec, builder)
+    _OURS[spec.name] = Network(spec, builder, options)
 
 
 def own_models() -> list[ModelSpec]:
     """Our networks, from the simplest up. Does not import torch."""
-    return [spec for spec, _ in _OURS.values()]
+    return [network.spec for network in _OURS.values()]
 
 
 def torchvision_models() -> list[ModelSpec]:
@@ -71,11 +48,15 @@ def torchvision_models() -> list[ModelSpec]:
 
 
 def find(name: str) -> ModelSpec:
-    """The network of that name. Raises ModelError, with the nearest names, where there is none."""
+    """What is known of the network of that name, or of that text. Raises ModelError where there is none."""
     if name in _OURS:
-        return _OURS[name][0]
+        return _OURS[name].spec
+    if "(" in name and _typed().is_typed(name):  # no name has a bracket: only texts wait for the parser
+        return _typed().spec_of(name)
     if name.startswith("@"):
-        raise ModelError(f"{name}: networks from a file cannot be read by this version; give a name, see `models`")
+        raise ModelError(f"{name}: networks in files are read by the command line only; give a name, see `models`")
+    if len(name) > LONGEST_NAME:
+        raise ModelError(f"unknown model {name[:LONGEST_NAME]!r}…: give a name, see `models`, or nn.Sequential(...)")
     from cvcore.models import torchvision_nets
 
     theirs = torchvision_nets.classifier_names()
@@ -83,7 +64,7 @@ def find(name: str) -> ModelSpec:
         return _their_spec(name.removeprefix(THEIRS))
     if name.startswith(THEIRS):
         raise ModelError(unknown_name("torchvision model", name.removeprefix(THEIRS), theirs))
-    raise ModelError(unknown_name("model", name, [*_OURS, *theirs]))
+    raise ModelError(unknown_name("model", name, dict.fromkeys([*_OURS, *theirs])))
 
 
 def build(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
@@ -92,16 +73,14 @@ def build(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:
     Raises ModelError in one line where the name is unknown or the image does not fit.
     """
     spec = find(name)
-    check_request(spec.name, image_shape, num_classes)
+    check_request(spec.label, image_shape, num_classes)
     try:
         if spec.source == "ours":
-            module, _, attribute = _OURS[spec.name][1].partition(":")
-            return getattr(importlib.import_module(module), attribute)(image_shape, num_classes)
+            return _build_ours(_OURS[spec.name], image_shape, num_classes)
+        if spec.source == "typed":
+            return _typed().build(name, image_shape, num_classes)  # as it was given: errors point into that
         return _build_theirs(spec, image_shape, num_classes)
-    except (
-        ValueError,
-        AssertionError,
-    ) as error:  # how our layers, and torchvision's, say that sizes do not go together
+    except (ValueError, AssertionError) as error:  # so our layers, and torchvision's, say that sizes do not go together
         raise misfit(spec, image_shape, first_sentence(error)) from error
 
 
@@ -125,7 +104,19 @@ def misfit(spec: ModelSpec, image_shape: ImageShape, cause: str) -> ModelError:
         needs = f"use images of at least {side}×{side} pixels"
     else:
         needs = f"use {image_text(spec.input)} images, the size it was designed for"
-    return ModelError(f"{spec.name} does not fit {image_text(image_shape)} images ({cause}): {needs}")
+    return ModelError(f"{spec.label} does not fit {image_text(image_shape)} images ({cause}): {needs}")
+
+
+def _typed():
+    """The module for networks that somebody typed."""
+    from cvcore.models import typed
+
+    return typed
+
+
+def _build_ours(network: Network, image_shape: ImageShape, num_classes: int) -> nn.Module:
+    module, _, attribute = network.builder.partition(":")
+    return getattr(importlib.import_module(module), attribute)(image_shape, num_classes, **network.options)
 
 
 def _build_theirs(spec: ModelSpec, image_shape: ImageShape, num_classes: int) -> nn.Module:
@@ -142,44 +133,21 @@ def _build_theirs(spec: ModelSpec, image_shape: ImageShape, num_classes: int) ->
 def _their_spec(name: str) -> ModelSpec:
     from cvcore.models import torchvision_nets as nets
 
-    family = nets.family(name)
+    about = family(name)
     return ModelSpec(
         name=THEIRS + name if name in _OURS else name,  # so that find(spec.name) is always this network
-        title=f"{family.title} ({name})",
+        title=f"{about.title} ({name})",
         source="torchvision",
-        paper=family.paper,
-        year=family.year or None,
+        paper=about.paper,
+        year=about.year or None,
         input=nets.default_input(name),
         min_side=nets.smallest_side(name),
         any_size=nets.takes_any_size(name),
-        summary=family.summary,
+        summary=about.summary,
+        default_classes=1000,
+        top1=nets.top1(name),
     )
 
 
-def _register_ours() -> None:
-    learn = "Microsoft Learn, Introduction to computer vision with PyTorch"
-    lecun = "LeCun et al., Gradient-based learning applied to document recognition"
-    digits, colour = (1, 28, 28), (3, 32, 32)
-    rows = [
-        # name, title, module:class, paper, year, input, min_side, any_size, summary
-        ("perceptron", "Perceptron", "dense:Perceptron", learn, None, digits, 1, False,
-         "One linear layer: every pixel votes for every class."),
-        ("mlp", "Multi-layer perceptron", "dense:MLP", learn, None, digits, 1, False,
-         "One hidden layer of 100 and a ReLU; still blind to which pixels are neighbours."),
-        ("one-conv", "One convolution", "lenet:OneConv", learn, None, digits, 5, False,
-         "Nine 5×5 filters slide over the image; a linear layer reads what they find."),
-        ("two-conv", "Two convolutions", "lenet:TwoConv", learn, None, digits, 16, False,
-         "Convolution and pooling twice: space shrinks, channels grow, parameters stay few."),
-        ("lenet-cifar", "LeNet for CIFAR-10", "lenet:LeNetCifar", learn, None, colour, 32, False,
-         "Three convolutions with ReLU and max pooling for small colour images."),
-        ("lenet5", "LeNet-5", "lenet:LeNet5", lecun, 1998, digits, 28, False,
-         "The network that read cheques: three convolutions, tanh, average pooling."),
-        ("bn-cnn", "CNN with BatchNorm", "bn_cnn:BatchNormCNN", "", None, colour, 8, True,
-         "Three stages of 3×3 convolution, BatchNorm and ReLU, then a global average: small, quick, accurate."),
-    ]  # fmt: skip
-    for name, title, builder, paper, year, shape, min_side, any_size, summary in rows:
-        spec = ModelSpec(name, title, "ours", paper, year, shape, min_side, any_size, summary)
-        register(spec, f"cvcore.models.{builder}")
-
-
-_register_ours()
+for _network in own_networks():
+    register(_network.spec, _network.builder, **_network.options)

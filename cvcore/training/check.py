@@ -7,7 +7,7 @@ from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.data.split import holds_out, training_indices
 from cvcore.errors import ConfigError, RunError
-from cvcore.models import zoo
+from cvcore.models import typed, zoo
 from cvcore.training.batches import batch_sizes
 from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
@@ -20,15 +20,26 @@ def checked(config: RunConfig, store: RunStore) -> RunConfig:
     Raises DataError, ModelError, ConfigError or RunError with one line that says what does not fit. Imports torch.
     """
     dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
-    spec = zoo.find(config.model.name)
-    config = config.model_copy(update={"model": ModelConfig(name=spec.name)})  # one name for one network
+    config = config.model_copy(update={"model": _checked_model(config.model, dataset)})
     check_device(choose_device())
     images = _check_batch(config, dataset)
-    zoo.check_fit(spec.name, dataset.image_shape, len(dataset.classes))
     _check_normalisation(config, dataset, min(batch_sizes(images, config.train.batch_size)))
     if config.transfer:
         _check_source(config, dataset, store)
     return config.with_data(dataset.fingerprint)
+
+
+def _checked_model(given: ModelConfig, dataset: Dataset) -> ModelConfig:
+    """The one name, or the normal form of the text, of a network that takes the images.
+
+    Errors in a typed network point into its text as it was given.
+    """
+    spec = zoo.find(given.name)
+    if spec.source == "typed":
+        typed.check_trainable(given.name, dataset.image_shape, len(dataset.classes))
+    else:
+        zoo.check_fit(spec.name, dataset.image_shape, len(dataset.classes))
+    return ModelConfig(name=spec.name)
 
 
 def _check_batch(config: RunConfig, dataset: Dataset) -> int:
@@ -57,7 +68,7 @@ def _check_normalisation(config: RunConfig, dataset: Dataset, batch: int) -> Non
             model(torch.empty(batch, *dataset.image_shape))
         except ValueError as error:
             raise ConfigError(
-                f"batch_size: given {config.train.batch_size}, but {config.model.name} normalises over the batch and "
+                f"batch_size: given {config.train.batch_size}, but {config.model.label} normalises over the batch and "
                 f"cannot train on {batch} image of this size at a time; choose 2 or more"
             ) from error
 
@@ -66,10 +77,9 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     source = store.find(config.transfer.source)
     if source.status != "done":
         raise RunError(f"{source.run_id} is {source.status}: only a finished run can be transferred from")
-    if source.config.model.name != config.model.name:
-        raise ConfigError(
-            f"model: given {config.model.name!r}, but {source.run_id} trained {source.config.model.name!r}; choose that"
-        )
+    if source.config.model != config.model:
+        given, trained = config.model.label, source.config.model.label
+        raise ConfigError(f"model: given {given!r}, but {source.run_id} trained {trained!r}; choose that")
     learnt = source.config.data
     seen = catalog.open_dataset(learnt.name, learnt.size, learnt.fit)
     with torch.device("meta"):  # the names and shapes of both networks' weights, without the weights

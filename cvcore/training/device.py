@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cvcore.errors import ConfigError
-from cvcore.training.loop import evaluation_mode
+from cvcore.models.modes import evaluation_mode
 
 _ALL_THREADS = torch.get_num_threads()
 # Mult-adds in a forward pass of one batch above which more than one thread pays. Measured on two cores: LeNet-5 at

@@ -13,10 +13,10 @@ from cvcore.data.stats import normalization
 from cvcore.errors import DataError, ModelError, RunError
 from cvcore.models import zoo
 from cvcore.models.fit import image_text
+from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches
 from cvcore.training.device import choose_device
 from cvcore.training.job import EVALUATION_BATCH, load_weights
-from cvcore.training.loop import evaluation_mode
 from cvcore.training.runs import Run
 from cvcore.transfer.strategies import head_name
 
@@ -67,7 +67,7 @@ def trained_network(run: Run) -> tuple[Dataset, nn.Module]:
         raise RunError(f"{run.run_id} is {run.status}: only a finished run has features; choose another, or finish it")
     config = run.config
     try:
-        source = catalog.open_dataset(config.data.name)
+        source = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
     except DataError as error:
         raise RunError(f"{run.run_id} needs the images it was trained on, to normalise as it did: {error}") from error
     if config.data.fingerprint and source.fingerprint != config.data.fingerprint:
@@ -77,7 +77,7 @@ def trained_network(run: Run) -> tuple[Dataset, nn.Module]:
         model.load_state_dict(load_weights(run.path / "best.pt"))
     except RuntimeError as error:
         raise RunError(
-            f"best.pt of {run.run_id} does not hold the weights of {config.model.name}: train that run again"
+            f"best.pt of {run.run_id} does not hold the weights of {config.model.label}: train that run again"
         ) from error
     return source, model
 

@@ -1,7 +1,6 @@
 """One epoch of training and one evaluation: the two loops everything else is built from."""
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches
 
 
@@ -40,18 +40,6 @@ def train_mode(model: nn.Module) -> None:
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):
             module.eval()
-
-
-@contextmanager
-def evaluation_mode(model: nn.Module):
-    """`model` in evaluation mode for the block; every part's own mode is given back after it."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def train_one_epoch(

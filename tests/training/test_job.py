@@ -111,7 +111,7 @@ def test_a_damaged_checkpoint_fails_with_a_sentence(store):
         ({"batch_size": 2000}, ConfigError, "given 2000, but digits has 1293 images to train on"),
         ({"model": "lenet"}, ModelError, "unknown model 'lenet' \\(did you mean lenet5"),
         ({"model": "lenet-cifar"}, ModelError, "lenet-cifar does not fit 1×28×28"),
-        ({"model": "resnet18"}, ModelError, "resnet18 takes 3 channels"),
+        ({"model": "torchvision:resnet18"}, ModelError, "resnet18 takes 3 channels"),
         ({"per_class": 500}, ConfigError, "per_class: given 500"),
     ],
 )

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from cvcore.data.dataset import Split
+from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches
-from cvcore.training.loop import evaluation_mode, predict, train_mode, train_one_epoch
+from cvcore.training.loop import predict, train_mode, train_one_epoch
 
 
 class Fixed(nn.Module):

@@ -1,0 +1,1 @@
+"""A text to a network: read, checked and built, never executed."""
