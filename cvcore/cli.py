@@ -12,12 +12,21 @@ from typing import NoReturn
 
 from pydantic import BaseModel
 
+from cvcore.commands import compare as compare_commands
 from cvcore.commands import data as data_commands
+from cvcore.commands import geometry as geometry_commands
+from cvcore.commands import lint as lint_commands
 from cvcore.commands import models as model_commands
+from cvcore.commands import receptive as receptive_commands
+from cvcore.commands import summary as summary_commands
 from cvcore.commands import training as training_commands
+from cvcore.commands.terminal import image_shape
 from cvcore.config import DataConfig, TrainConfig
 from cvcore.data.damage.spec import Damage
 from cvcore.errors import ConfigError, CvcoreError
+from cvcore.models import typed
+
+A_NETWORK = "network, see `models`; torchvision:NAME is always theirs; @FILE is a text file with nn.Sequential(...)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,14 +91,34 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", model_commands.models, "List the networks.")
 
-    summary = command("summary", model_commands.summary, "Print a network's layer table.")
-    summary.add_argument("model", metavar="MODEL", help="network, see `models`; torchvision:NAME is always theirs")
-    summary.add_argument("--input", metavar="C,H,W", help="image size; default: the one of its paper or tutorial")
-    summary.add_argument("--classes", type=int, metavar="N", help="number of classes")
+    summary = command("summary", summary_commands.summary, "Print a network's layers, with their costs and memory.")
+    field = command("rf", receptive_commands.rf, "Print the receptive field of every layer.")
+    lint = command("lint", lint_commands.lint, "Say what a reviewer would say of a network.")
+    for one in (summary, field, lint):
+        one.add_argument("model", metavar="MODEL", type=typed.read, help=A_NETWORK)
+        _add_input(one)
+    lint.add_argument("--loss", default="cross_entropy", metavar="cross_entropy|nll", help="what it is trained with")
+    lint.add_argument("--batch-size", type=int, metavar="N", help="images of one training step")
+
+    compare = command("compare", compare_commands.compare, "Put two to four networks side by side.")
+    compare.add_argument("models", metavar="MODEL", nargs="+", type=typed.read, help=A_NETWORK)
+    _add_input(compare)
+
+    size = command(
+        "size", geometry_commands.size, "Work out sizes along a chain of layers, or which layers lead to one."
+    )
+    size.add_argument("layers", nargs="?", metavar="LAYERS", help='such as "conv 5 p2; maxpool 2"; see the calculator')
+    size.add_argument(
+        "--input", required=True, metavar="H,W", help="height and width that come in; one number for both"
+    )
+    size.add_argument("--to", metavar="H,W", help="instead of LAYERS: which layers take the input there?")
+    size.add_argument("--kind", default="conv", metavar="KIND", help="with --to: kind of layer; default conv")
+    for name in ("kernel", "stride", "padding"):
+        size.add_argument(f"--{name}", type=int, metavar="N", help=f"with --to: only answers with this {name}")
 
     train = command("train", training_commands.train, "Train a network, or show the run that was trained so before.")
     train.add_argument("--data", required=True, metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
-    train.add_argument("--model", required=True, metavar="NAME", help="network, see `models`")
+    train.add_argument("--model", required=True, metavar="MODEL", type=typed.read, help=A_NETWORK)
     _add_fields(train, TrainConfig)
     _add_fields(train, DataConfig, leave_out=("name", "fingerprint"))
     train.add_argument("--from", dest="source", metavar="RUN", help="start from this run's weights, with a new head")
@@ -108,6 +137,13 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--linger", type=float, metavar="SECONDS", help="end after so long without a run; default 600")
     _add_runs_folder(worker)
     return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input", type=image_shape, metavar="C,H,W", help="image size; default: the one of its paper or tutorial"
+    )
+    parser.add_argument("--classes", type=int, metavar="N", help="number of classes")
 
 
 def _add_runs_folder(parser: argparse.ArgumentParser) -> None:

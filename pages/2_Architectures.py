@@ -1,19 +1,41 @@
-"""Architectures: a network's layers, and where its parameters and its work sit."""
+"""Architectures: what a network is made of, what its units see, and how it differs from another."""
+
+import importlib
+from contextlib import suppress
 
 import pandas as pd
 import streamlit as st
 
 from cvcore.models import zoo
-from cvcore.plots import bars
-from cvcore.ui.frame import TRAINING, chart, errors_as_lines, frame, link, metric_row
-from cvcore.ui.numbers import shape, short
+from cvcore.models.spec import ModelSpec
+from cvcore.ui.architectures import typed
+from cvcore.ui.frame import TRAINING, errors_as_lines, escaped, frame, link
+from cvcore.ui.numbers import shape
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
-MAX_BARS = 16  # layers in the chart; the table has them all
+# each is a module of cvcore.ui.architectures with a function show(name, image, classes); imported when it is looked at
+SECTIONS = {
+    "Layers": "layers",
+    "Receptive field": "receptive",
+    "Compare": "compare",
+    "Graph": "graph",
+    "Inside": "inside",
+    "Remarks": "remarks",
+    "Calculator": "calculator",
+    "Explain": "explain",
+}
+YOUR_OWN = "your own"
+STEMS = ["7×7/2 + pool", "3×3/1"]
+NUMBERS = {
+    "Channels": "1: grey, 3: colour",
+    "Height": "Of the images, in pixels",
+    "Width": "Of the images, in pixels",
+    "Classes": "Numbers that come out, one for each class",
+}
 
 
 def main() -> None:
-    frame("Architectures", "Read a network layer by layer: what comes out of each layer, and what it costs.")
+    frame("Architectures", "Take a network apart: its layers, what each unit sees, and how two networks differ.")
     start_loading_torch()
     with errors_as_lines():
         if not is_loaded():
@@ -22,12 +44,21 @@ def main() -> None:
                 own_networks()
             wait_for_torch()
             preview.empty()
-        name, image, classes = controls()
-        show(name, image, classes)
+        pick, *places = st.columns([3, 1, 1, 1, 1], vertical_alignment="bottom")
+        name = choose_network(pick)
+        if name is None:
+            return
+        spec = zoo.find(name)
+        image, classes = choose_input(spec, places)
+        if spec.source == "typed" and not typed.fits(name, image):
+            return
+        about(spec)
+        section = choose_section(name)
+        importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
 
 
 def own_networks() -> None:
-    """Something to read while torch loads: the small networks in a table."""
+    """Something to read while torch loads: our networks in a table."""
     rows = [
         {
             "network": spec.name,
@@ -41,124 +72,86 @@ def own_networks() -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="auto")
 
 
-def controls() -> tuple[str, tuple[int, int, int], int]:
-    """The chosen network, input size [C, H, W] and number of classes."""
+def choose_network(place) -> str | None:
+    """The name of the chosen network, with the chosen stem; None where a typed one cannot be read yet."""
     own = [spec.name for spec in zoo.own_models()]
     others = [spec.name for spec in zoo.torchvision_models()]
-    one, two, three, four, five = st.columns([3, 1, 1, 1, 1])
-    name = one.selectbox(
+    name = place.selectbox(
         "Network",
-        own + others,
+        [*own, YOUR_OWN, *others],
         index=own.index("lenet5"),
         key="model",
         bind="query-params",
-        help="Ours first, then every classifier of torchvision. Type to search.",
+        help="Ours first, then one that you type, then every classifier of torchvision. Type to search.",
     )
-    spec = zoo.find(name)
-    sizes = []
-    for place, text, value in zip((two, three, four), ("Channels", "Height", "Width"), spec.input, strict=True):
-        help_text = "1: grey, 3: colour" if text == "Channels" else "Pixels"
-        sizes.append(place.number_input(text, value=value, step=1, key=f"{name}-{text}", help=help_text))
-    classes = five.number_input(
-        "Classes", value=spec.default_classes, step=1, key=f"{name}-classes", help="Size of the output"
+    if name == YOUR_OWN:
+        return typed.text_area()
+    twin = zoo.find(name).small_stem
+    if twin is None:
+        return name
+    stem = st.segmented_control(
+        "Stem",
+        STEMS,
+        default=STEMS[0],
+        required=True,
+        key="stem",
+        bind="query-params",
+        help="The first layers. 7×7 with stride 2 and pooling suit photographs; on small images they throw away "
+        "fifteen of sixteen places before the first block: there a 3×3 with stride 1 is better.",
     )
-    return name, tuple(sizes), classes
+    return name if stem == STEMS[0] else twin
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
-def summary_of(name: str, image: tuple[int, int, int], classes: int):
-    """The network's summary; a large network takes a second."""
-    from cvcore.analysis.summary import summarize
-
-    return summarize(name, image, classes)
-
-
-def show(name: str, image: tuple[int, int, int], classes: int) -> None:
-    with st.spinner("Counting …"):
-        summary = summary_of(name, image, classes)
-    spec = zoo.find(name)
-    st.caption(f"{spec.title}. {spec.summary} {spec.paper}")
-    totals(summary)
-    st.subheader("Layers, in the order they run", anchor=False)
-    layer_table(summary)
-    st.subheader("Where the cost sits", anchor=False)
-    cost_chart(summary)
-    with st.expander("How these numbers are counted"):
-        st.markdown(
-            "One image of no content passes through a copy of the network without weights (PyTorch's meta device); "
-            "torchinfo notes what comes out of each layer. A **mult-add** is a multiplication with its addition, also "
-            "called MAC; FLOPs are about twice as many. As torchinfo counts them, biases and the scale and shift of a "
-            "normalisation are in. Products of matrices that torchinfo does not see, as in "
-            "attention, are counted with PyTorch's own formulas. Rows marked *(own parameters)* are weights that a "
-            "block holds itself; *(not executed)* are weights of layers that do not run for a prediction. "
-            "The columns add up to the totals."
-        )
-    if spec.source == "ours":
-        link(TRAINING, "Train this network", model=name)
+def choose_input(spec: ModelSpec, places: list) -> tuple[tuple[int, int, int], int]:
+    """The input size (C, H, W) and the number of classes; what differs from the network's own is in the address."""
+    own = (*spec.input, spec.default_classes)
+    values = []
+    for place, (text, help_text), value in zip(places, NUMBERS.items(), asked_for(own), strict=True):
+        values.append(place.number_input(text, value=value, step=1, key=f"{spec.label}-{text}", help=help_text))
+    st.session_state["network-shown"] = spec.label
+    for key, chosen, default in (("input", values[:3], own[:3]), ("classes", values[3:], own[3:])):
+        if tuple(chosen) != tuple(default):
+            st.query_params[key] = ",".join(map(str, chosen))
+        else:
+            st.query_params.pop(key, None)
+    return (values[0], values[1], values[2]), values[3]
 
 
-def totals(summary) -> None:
-    metric_row(
-        ("Parameters", short(summary.params), f"exactly {summary.params:,}"),
-        ("Mult-adds an image", short(summary.mult_adds), f"exactly {summary.mult_adds:,} MACs"),
-        ("Layers", f"{len(summary.layers)}", "Rows of the table below"),
-        ("Size of the weights", f"{summary.params * 4 / 1e6:.3g} MB", "4 bytes for each parameter (float32)"),
+def asked_for(own: tuple[int, ...]) -> tuple[int, ...]:
+    """(C, H, W, classes) from the address the visit began with, else `own`, those of the network."""
+    if "network-shown" in st.session_state:  # another network was chosen since: the numbers in the address are not its
+        return own
+    image, classes = own[:3], own[3]
+    with suppress(KeyError, ValueError):  # it is not there, or somebody wrote it by hand
+        channels, height, width = (int(part) for part in st.query_params["input"].split(","))
+        image = (channels, height, width)
+    with suppress(KeyError, ValueError):
+        classes = int(st.query_params["classes"])
+    return (*image, classes)
+
+
+def about(spec: ModelSpec) -> None:
+    """What the network is and who published it."""
+    paper = f" {escaped(spec.paper)}{f', {spec.year}' if spec.year else ''}." if spec.paper else ""
+    top1 = f" Published top-1 accuracy on ImageNet: {spec.top1:.1f} %." if spec.top1 else ""
+    st.caption(f"**{escaped(spec.title)}.** {escaped(spec.summary)}{paper}{top1}")
+
+
+def choose_section(name: str) -> str:
+    """What to look at."""
+    left, right = st.columns([5, 1.2], vertical_alignment="bottom")
+    with right:
+        link(TRAINING, "Train it", model=name)
+    return left.pills(
+        "Look at",
+        list(SECTIONS),
+        default="Layers",
+        required=True,
+        key="view",
+        bind="query-params",
+        help="Eight ways to look at the same network.",
+        wrap=True,
     )
-
-
-def layer_table(summary) -> None:
-    frame_of_layers = pd.DataFrame(
-        {
-            "layer": [layer.name or "(network)" for layer in summary.layers],
-            "type": [layer.type for layer in summary.layers],
-            "output": [shape(layer.output) for layer in summary.layers],
-            "params": [layer.params for layer in summary.layers],
-            "mult_adds": [layer.mult_adds for layer in summary.layers],
-        }
-    )
-    wide = {column: 24 + 8 * int(frame_of_layers[column].str.len().max()) for column in ("layer", "type")}  # pixels
-    st.dataframe(
-        frame_of_layers,
-        key=f"layers-{summary.model}",  # another network, other column widths
-        hide_index=True,
-        height="content" if len(frame_of_layers) <= 16 else 620,
-        column_config={
-            "layer": st.column_config.TextColumn(
-                "Layer", width=min(260, wide["layer"]), help="Its name inside the network"
-            ),
-            "type": st.column_config.TextColumn("Type", width=min(150, wide["type"])),
-            "output": st.column_config.TextColumn("Output", width=100, help="Shape of the result for one image"),
-            "params": st.column_config.NumberColumn("Parameters", width=100, format="localized"),
-            "mult_adds": st.column_config.NumberColumn(
-                "Mult-adds", width=120, format="localized", help="MACs for one image"
-            ),
-        },
-    )
-    st.caption(f"Sums: {summary.params:,} parameters, {summary.mult_adds:,} mult-adds. Click a column to sort.")
-
-
-def cost_chart(summary) -> None:
-    """The layers that cost most, in running order, and all others together."""
-    costly = [layer for layer in summary.layers if layer.params or layer.mult_adds]
-    total_params, total_macs = max(summary.params, 1), max(summary.mult_adds, 1)
-    top = sorted(costly, key=lambda layer: -(layer.params / total_params + layer.mult_adds / total_macs))[:MAX_BARS]
-    shown = [layer for layer in costly if layer in top]
-    names = [shortened(layer.name or "(network)") for layer in shown]
-    params, mult_adds = [layer.params for layer in shown], [layer.mult_adds for layer in shown]
-    if len(costly) > len(shown):
-        names.append(f"the other {len(costly) - len(shown)}")
-        params.append(summary.params - sum(params))
-        mult_adds.append(summary.mult_adds - sum(mult_adds))
-    chart(
-        bars.layer_costs(names, params, mult_adds, total_params=summary.params, total_mult_adds=summary.mult_adds),
-        key="costs",
-        alt=f"Share of parameters and mult-adds in {len(names)} layers of {summary.model}",
-    )
-
-
-def shortened(name: str, longest: int = 28) -> str:
-    """A layer's name with its middle left out where it is long: its end tells the layer, its beginning the part."""
-    return name if len(name) <= longest else f"{name[: longest // 4]}…{name[-(longest - longest // 4 - 1) :]}"
 
 
 main()

@@ -43,11 +43,11 @@ def form() -> dict:
     model = two.selectbox(
         "Network",
         [spec.name for spec in zoo.own_models()],
-        index=5,
+        index=[spec.name for spec in zoo.own_models()].index("lenet5"),
         accept_new_options=True,
         key="model",
         bind="query-params",
-        help="One of ours, or type the name of any torchvision classifier, such as resnet18.",
+        help="One of ours, or type the name of any torchvision classifier, such as regnet_y_400mf.",
     )
     optimizer = three.selectbox("Optimizer", ["adam", "adamw", "sgd"], **kept("optimizer"))
     lr = four.number_input("Learning rate", value=DEFAULT.lr, format="%.4g", step=0.001, **kept("lr"))

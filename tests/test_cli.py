@@ -9,26 +9,10 @@ from pathlib import Path
 import pytest
 
 from cvcore.cli import main
+from tests.cli import refused, run_json
 
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = ["train", "--data", "digits", "--model", "perceptron", "--epochs", "2"]
-
-
-def run_json(capsys, *arguments: str) -> dict:
-    assert main([*arguments, "--json"]) == 0
-    captured = capsys.readouterr()
-    assert captured.out.count("\n") == 1  # one object, one line
-    return json.loads(captured.out)
-
-
-def refused(capsys, *arguments: str) -> str:
-    """The one line on stderr of a command that ends with 2 and prints nothing else."""
-    assert main(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("cvcore: ")
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def test_datasets(capsys):
@@ -44,26 +28,6 @@ def test_models(capsys):
     assert names[:7] == ["perceptron", "mlp", "one-conv", "two-conv", "lenet-cifar", "lenet5", "bn-cnn"]
     assert {"resnet18", "vgg16", "vit_b_16"} <= set(names)
     assert len(names) == len(set(names)) >= 87
-
-
-def test_summary_is_the_contract(capsys):
-    found = run_json(capsys, "summary", "lenet5")
-    assert list(found) == ["model", "input", "params", "trainable_params", "mult_adds", "layers"]
-    assert (found["input"], found["params"]) == ([1, 28, 28], 61706)
-    assert list(found["layers"][0]) == ["name", "type", "output", "params", "mult_adds"]
-    assert sum(layer["params"] for layer in found["layers"]) == 61706
-    assert sum(layer["mult_adds"] for layer in found["layers"]) == found["mult_adds"]
-
-
-def test_summary_takes_a_size_and_classes(capsys):
-    found = run_json(capsys, "summary", "bn-cnn", "--input", "3,40,24", "--classes", "7")
-    assert found["input"] == [3, 40, 24]
-    assert found["layers"][-1]["output"] == [7]
-
-
-def test_summary_for_people_adds_up(capsys):
-    assert main(["summary", "perceptron"]) == 0
-    assert "7,850 parameters (7,850 trainable), 7,850 mult-adds" in capsys.readouterr().out
 
 
 def test_train_is_the_contract_then_cached_then_fresh(capsys, tmp_path):
@@ -141,7 +105,7 @@ def test_transfer_by_command_line(capsys):
         (["train", "--data", "../x", "--model", "lenet5"], "there is no folder or zip '../x'"),
         (["runs", "digits-lenet5-000000000000"], "unknown run"),
         (["runs", "a" * 300], "unknown run"),
-        (["summary", "@net.txt"], "networks from a file cannot be read"),
+        (["summary", "@net.txt"], "@net.txt: that is not there; give a text file with nn.Sequential"),
         ([*TRAIN, "--val-fraction", "0.9999"], "leaves no image to train on"),
         (
             ["train", "--data", "shapes", "--model", "resnet18", "--per-class", "2", "--batch-size", "1"],

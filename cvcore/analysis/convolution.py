@@ -17,15 +17,6 @@ PADDING_MODES = {"zeros": "constant", "reflect": "reflect", "replicate": "edge"}
 POOLINGS = ("max", "average")
 
 
-def output_size(size: int, window: int, *, padding: int = 0, stride: int = 1) -> int:
-    """N = (W − F + 2P)/S + 1, rounded down: how many windows of F pixels fit in W pixels with P more on either side.
-
-    >>> output_size(28, 3), output_size(28, 5, padding=2), output_size(5, 2, stride=2)
-    (26, 28, 2)
-    """
-    return (size - window + 2 * padding) // stride + 1
-
-
 def convolve(
     image: Any, kernel: Any, *, padding: int = 0, mode: str = "zeros", stride: int = 1, bias: float = 0.0
 ) -> np.ndarray:

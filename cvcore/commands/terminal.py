@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from cvcore.errors import ConfigError
+
 
 def say(line: str) -> None:
     """Print, or go on in silence once nobody reads any more, as in `… | head`: a run must not die of that."""
@@ -45,6 +47,15 @@ def say_some(title: str, lines: list[str], most: int = 10) -> None:
     if lines:
         rest = [f"  … {len(lines) - most:,} more, see --json"] if len(lines) > most else []
         say("\n".join([f"{title}:", *lines[:most], *rest]))
+
+
+def image_shape(text: str) -> tuple[int, int, int]:
+    """(C, H, W) from "3,224,224". Raises ConfigError."""
+    try:
+        channels, height, width = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--input: given {text!r}, it should be C,H,W in pixels, for example 3,224,224") from error
+    return channels, height, width
 
 
 def shape(shape: Sequence[int]) -> str:

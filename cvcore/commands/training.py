@@ -101,7 +101,7 @@ def runs(options: argparse.Namespace) -> int:
             "run_id": run.run_id,
             "status": run.status,
             "data": run.config.data.name,
-            "model": run.config.model.name,
+            "model": run.config.model.label,
             "epochs": len(run.history),
             "epochs_planned": run.config.train.epochs,
             "test_acc": run.end.get("test", {}).get("acc"),

@@ -1,4 +1,4 @@
-"""Bars: images per class, parameters per layer, accuracy per strategy."""
+"""Bars: images per class, accuracy per strategy."""
 
 from collections.abc import Mapping, Sequence
 
@@ -26,35 +26,6 @@ def class_counts(classes: Sequence[str], counts_of: Mapping[str, Sequence[int]])
     figure.update_layout(legend_traceorder="normal")
     figure.update_xaxes(type="category", showgrid=False, dtick=1 if len(classes) <= 40 else None, tickfont_size=11)
     figure.update_yaxes(tickformat=",d")
-    return figure
-
-
-def layer_costs(
-    names: Sequence[str],
-    params: Sequence[int],
-    mult_adds: Sequence[int],
-    *,
-    total_params: int,
-    total_mult_adds: int,
-) -> go.Figure:
-    """Share of the network's parameters and of its mult-adds that each layer holds, in percent, in running order."""
-    figure = go.Figure()
-    for label, values, total, colour in (
-        ("parameters", params, total_params, CATEGORIES[0]),
-        ("mult-adds", mult_adds, total_mult_adds, CATEGORIES[1]),
-    ):
-        figure.add_bar(
-            x=[100 * value / max(total, 1) for value in values],
-            y=list(names),
-            orientation="h",
-            name=label,
-            marker_color=colour,
-            customdata=list(values),
-            hovertemplate=f"%{{y}}: %{{customdata:,}} {label}, %{{x:.1f}} %<extra></extra>",
-        )
-    figure.update_layout(barmode="group", bargap=0.3)
-    figure = styled(figure, x="share of the total (%)", y="", height=max(260, 60 + 34 * len(names)))
-    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 
 

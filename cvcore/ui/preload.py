@@ -7,7 +7,15 @@ import time
 
 import streamlit as st
 
-MODULES = ("torch", "torchvision", "torchinfo", "torch._dynamo", "cvcore.analysis.summary", "cvcore.training.check")
+MODULES = (
+    "torch",
+    "torchvision",
+    "torchinfo",
+    "torch._dynamo",
+    "cvcore.analysis.summary",
+    "cvcore.analysis.receptive_field",
+    "cvcore.training.check",
+)
 
 
 @st.cache_resource(show_spinner=False)

@@ -32,7 +32,7 @@ def label(run: Run) -> str:
     """A run in a few words: what differs from the defaults; the last four characters tell twins apart."""
     config, train = run.config, run.config.train
     told = [
-        config.model.name + (f" {config.transfer.strategy}" if config.transfer else ""),
+        config.model.label + (f" {config.transfer.strategy}" if config.transfer else ""),
         config.data.name + (f", {config.data.per_class} a class" if config.data.per_class else ""),
         f"{train.optimizer} {train.lr:g}",
         f"{train.epochs} epochs",
@@ -116,7 +116,7 @@ def _row(run: Run) -> dict:
     return {
         "status": "in progress" if active else f"{run.status} (shipped)" if run.shipped else run.status,
         "id": run.run_id[-4:],
-        "network": config.model.name + (f" · {config.transfer.strategy}" if config.transfer else ""),
+        "network": config.model.label + (f" · {config.transfer.strategy}" if config.transfer else ""),
         "data": config.data.name + (f" · {config.data.per_class} a class" if config.data.per_class else ""),
         "epochs": f"– / {config.train.epochs:,}" if active else f"{len(run.history):,} / {config.train.epochs:,}",
         "test": percent.get("test"),

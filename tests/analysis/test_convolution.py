@@ -49,11 +49,6 @@ class TestConvolve:
         assert one.total == pytest.approx(expected[row, column], abs=1e-5)
         assert (one.top, one.left) == (row * stride - padding, column * stride - padding)
 
-    @pytest.mark.parametrize(("size", "window", "pad", "stride"), [(28, 5, 2, 1), (28, 3, 0, 2), (7, 7, 0, 3)])
-    def test_output_size_is_that_of_conv2d(self, size, window, pad, stride):
-        made = functional.conv2d(torch.zeros(1, 1, size, size), torch.zeros(1, 1, window, window), None, stride, pad)
-        assert conv.output_size(size, window, padding=pad, stride=stride) == made.shape[-1]
-
     def test_bytes_do_not_overflow(self):
         image = np.full((3, 3, 3), 255, np.uint8)
         assert conv.convolve(image, np.ones((3, 3), np.uint8)).tolist() == [[3 * 9 * 255]]

@@ -36,34 +36,6 @@ class TestHome:
         assert (table["test"] > 90).all()
 
 
-class TestArchitectures:
-    def test_lenet5_layer_by_layer(self, page):
-        app = page("architectures")
-        table = app.dataframe[0].value
-        assert table["params"].sum() == 61706
-        assert table["output"].iloc[0] == "6×28×28"
-        assert metrics(app)["Parameters"] == "61.7 k"
-
-    def test_a_torchvision_network(self, page):
-        app = page("architectures", model="vgg16")
-        assert app.dataframe[0].value["params"].sum() == 138_357_544
-        assert metrics(app)["Mult-adds an image"] == "15.5 G"
-
-    def test_another_size(self, page):
-        app = page("architectures", model="bn-cnn")
-        widget(app.number_input, "Height").set_value(64)
-        checked(app.run())
-        assert not app.error
-        assert app.dataframe[0].value["output"].iloc[0] == "16×32×16"  # the first layer halves 64×32
-
-    def test_a_size_that_does_not_fit_is_one_line(self, page):
-        app = page("architectures")
-        widget(app.number_input, "Height").set_value(4)
-        app.run()
-        assert len(app.error) == 1
-        assert "lenet5 does not fit 1×4×28" in app.error[0].value
-
-
 class TestTraining:
     def test_the_first_visit_shows_curves(self, page):
         app = page("training")

@@ -30,13 +30,6 @@ def test_a_run_that_trains_has_its_whole_axis_and_no_made_up_numbers():
     assert list(growing.layout.xaxis.range) == [0.5, 40.5]
 
 
-def test_layer_costs_are_shares_of_the_whole():
-    figure = bars.layer_costs(["a", "b"], [30, 10], [0, 5], total_params=80, total_mult_adds=5)
-    params, mult_adds = figure.data
-    assert list(params.x) == pytest.approx([37.5, 12.5])
-    assert list(mult_adds.x) == pytest.approx([0, 100])
-
-
 def test_counts_stack_training_and_test():
     train, test = bars.class_counts(["x", "y"], {"train": [3, 4], "test": [1, 2]}).data
     assert (list(train.y), list(test.y)) == ([3, 4], [1, 2])

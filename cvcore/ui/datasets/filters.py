@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from cvcore.analysis import convolution as conv
+from cvcore.analysis.geometry.sizes import output_size
 from cvcore.data.dataset import Dataset
 from cvcore.plots import filters, sheet
 from cvcore.ui.datasets import filter_controls as controls
@@ -66,11 +66,11 @@ def _section(dataset: Dataset, split: str) -> None:
         with middle:
             kernel_place = st.container()
             filtering = Filtering(choice, None if choice.pooling else _edit(choice, names), names)
+        values = filtering.values(picture.image)
         with overview:
             _overview(dataset, pictures, filtering)
         source = "numbers" if choice.worked else dataset.name
         row_place = st.container()
-        values = filtering.values(picture.image)
         pixel = _pixel(row_place, source, values, start=(0, 0) if choice.worked else None)
         arithmetic = filtering.at(picture.image, pixel)
         views.show_input(first, picture, filtering, arithmetic)
@@ -86,7 +86,7 @@ def _section(dataset: Dataset, split: str) -> None:
 
 def size_text(image: tuple[int, int], window: tuple[int, int], padding: int, stride: int) -> str:
     """The formula of the output size with its numbers; once where height and width are alike."""
-    sizes = [conv.output_size(side, f, padding=padding, stride=stride) for side, f in zip(image, window, strict=True)]
+    sizes = [output_size(side, f, padding=padding, stride=stride) for side, f in zip(image, window, strict=True)]
     worked = [
         f"⌊({side} − {f} + 2·{padding}) / {stride}⌋ + 1 = **{size}**"
         for side, f, size in zip(image, window, sizes, strict=True)

@@ -1,0 +1,1 @@
+"""The recurrences behind receptive fields, and fields measured by gradients."""

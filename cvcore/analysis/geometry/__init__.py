@@ -1,0 +1,1 @@
+"""Output sizes of convolution and pooling from numbers alone: forwards, backwards, step by step."""

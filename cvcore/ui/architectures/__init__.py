@@ -1,0 +1,1 @@
+"""The sections of the Architectures page: each has `show(name, image, classes)`."""

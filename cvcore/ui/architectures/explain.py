@@ -1,0 +1,65 @@
+"""Explain: one idea at a time, with its formula and a picture that can be played with; and the glossary."""
+
+import importlib
+
+import streamlit as st
+
+from cvcore.ui import glossary
+from cvcore.ui.frame import errors_as_lines
+
+GLOSSARY = "Glossary"
+# card: module of this folder and its function, which is given (name, image, classes); imported when it is looked at
+CARDS = {
+    "Softmax": ("explain_basics", "softmax"),
+    "Convolution": ("explain_basics", "convolution"),
+    "Pooling": ("explain_basics", "pooling"),
+    "Why non-linearities": ("explain_basics", "nonlinearity"),
+    "3×3 against 7×7": ("explain_layers", "stacks"),
+    "1×1 convolution": ("explain_layers", "pointwise"),
+    "BatchNorm and Dropout": ("explain_layers", "train_and_eval"),
+    "Blocks": ("explain_networks", "blocks"),
+    "The pyramid": ("explain_networks", "pyramid"),
+    "Memory of VGG": ("explain_networks", "memory"),
+}
+
+
+def show(name: str, image: tuple[int, int, int], classes: int) -> None:
+    """The cards, one of them open."""
+    _section(name, image, classes)
+
+
+@st.fragment
+def _section(name: str, image: tuple[int, int, int], classes: int) -> None:
+    with errors_as_lines():
+        card = st.pills(
+            "Idea",
+            [*CARDS, GLOSSARY],
+            default="Softmax",
+            required=True,
+            key="card",
+            bind="query-params",
+            wrap=True,
+            help="Each takes a minute. Most are about any network; the pyramid is that of the one chosen above.",
+        )
+        if card == GLOSSARY:
+            _glossary()
+        else:
+            module, function = CARDS[card]
+            getattr(importlib.import_module(f"cvcore.ui.architectures.{module}"), function)(name, image, classes)
+
+
+def _glossary() -> None:
+    wanted = st.text_input(
+        "Search",
+        key="term",
+        bind="query-params",
+        max_chars=60,
+        placeholder="stride, frozen, …",
+        help="Words of a term or of what it means.",
+    )
+    found = glossary.search(wanted)
+    if not found:
+        st.info("No term has these words: search for fewer, or for another.", icon=":material/search_off:")
+        return
+    st.caption(f"{len(found)} of {len(glossary.terms())} terms")
+    st.markdown("\n".join(f"- **{name}**: {meaning}" for name, meaning in found.items()))
