@@ -8,7 +8,7 @@ import streamlit as st
 
 from cvcore.models import zoo
 from cvcore.models.spec import ModelSpec
-from cvcore.ui.architectures import typed
+from cvcore.ui.architectures import explain, typed
 from cvcore.ui.frame import TRAINING, errors_as_lines, escaped, frame, link
 from cvcore.ui.numbers import shape
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
@@ -55,6 +55,7 @@ def main() -> None:
         about(spec)
         section = choose_section(name)
         importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
+        explain.beside(section, name, image, classes)
 
 
 def own_networks() -> None:
@@ -139,8 +140,8 @@ def about(spec: ModelSpec) -> None:
 
 def choose_section(name: str) -> str:
     """What to look at."""
-    left, right = st.columns([5, 1.2], vertical_alignment="bottom")
-    with right:
+    left, right = st.columns([5, 1], vertical_alignment="bottom")
+    with right.container(horizontal=True, horizontal_alignment="right"):
         link(TRAINING, "Train it", model=name)
     return left.pills(
         "Look at",

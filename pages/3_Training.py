@@ -8,7 +8,8 @@ from cvcore.errors import CvcoreError
 from cvcore.models import zoo
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import errors_as_lines, frame
+from cvcore.ui.frame import LABELS, errors_as_lines, frame
+from cvcore.ui.glossary import tip
 from cvcore.ui.runs import label, live_curves, make_ready, result_metrics, run_table, store, submit
 
 DEFAULT = TrainConfig()
@@ -31,9 +32,9 @@ def main() -> None:
 
 
 def help_of(field: str) -> str:
-    """The tooltip of a training setting: what the config itself says of it."""
+    """The tooltip of a training setting: what the config itself says of it, and what the term means."""
     text = TrainConfig.model_fields[field].description
-    return text[0].upper() + text[1:] + "."
+    return f"{text[0].upper()}{text[1:]}. {tip(LABELS.get(field, field))}".rstrip()
 
 
 def form() -> dict:

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from cvcore.analysis.hooked_mode import HookedMode
 
-class ModuleTrace(TorchDispatchMode):
+
+class ModuleTrace(HookedMode):
     """Counts the multiply-adds of all matrix products and convolutions, and the bytes of all new tensors, by the
     innermost module that asked for them, while `model` runs on `images`.
 
@@ -21,25 +22,13 @@ class ModuleTrace(TorchDispatchMode):
     """
 
     def __init__(self, model: nn.Module, images: torch.Tensor):
-        super().__init__()
-        self._model = model
-        self._hooks: list = []
+        super().__init__(model.modules())
         self._open: list[_Run] = []  # the modules that are running, outermost first
         self._runs: dict[nn.Module, list[_Run]] = {}
         self._born: dict[int, int] = {}  # the number of each storage, in the order in which they were made
         self._kept: list[torch.UntypedStorage] = []  # alive, so that no two of them share an address
         for tensor in [*model.parameters(), *model.buffers(), images]:
             self._is_new(tensor)
-
-    def __enter__(self):
-        for module in self._model.modules():
-            self._hooks += [module.register_forward_pre_hook(self._enters), module.register_forward_hook(self._leaves)]
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        for hook in self._hooks:
-            hook.remove()
-        return super().__exit__(*error)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

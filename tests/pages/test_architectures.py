@@ -2,7 +2,7 @@
 
 import pytest
 
-from cvcore.ui.architectures import typed
+from cvcore.ui.architectures import explain, typed
 from tests.pages.helpers import checked, metrics, widget
 
 PERCEPTRON = "nn.Sequential(nn.Flatten(), nn.Linear(784, 10))"
@@ -101,3 +101,21 @@ def test_every_section_shows_something(page, model, view):
     assert not app.error
     drawn = sum(len(app.get(kind)) for kind in ("plotly_chart", "dataframe", "imgs", "graphviz_chart", "markdown"))
     assert drawn > 1
+
+
+def test_an_explanation_opens_beside_a_section(page):
+    app = page("architectures", view="Remarks")
+    before = len(app.get("plotly_chart"))
+    widget(app.button_group, "Explained").set_value("Softmax")
+    checked(app.run())
+    assert len(app.get("plotly_chart")) > before
+    assert not app.error
+
+
+@pytest.mark.parametrize("section", explain.BESIDE)
+def test_all_cards_of_a_section_can_be_opened_below_it(page, section):
+    app = page("architectures", view=section)
+    for card in explain.BESIDE[section]:
+        widget(app.button_group, "Explained").set_value(card)
+        checked(app.run())
+        assert not app.error, (section, card)

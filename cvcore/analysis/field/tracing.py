@@ -9,13 +9,12 @@ path depends on the values in the image.
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import fx, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
+from cvcore.analysis.hooked_mode import HookedMode
 from cvcore.analysis.summary import meta_copy
 from cvcore.errors import ModelError
 from cvcore.models import fit
@@ -80,33 +79,22 @@ def trace(name: str, build: Callable[[], nn.Module], image_shape: tuple[int, int
     return recorder.trace
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(HookedMode):
     """Writes down every operation, and which module it belongs to."""
 
     def __init__(self, model: nn.Module, images: torch.Tensor):
-        super().__init__()
+        super().__init__(model.modules())
         self.trace = Trace()
         self._nodes: dict[int, fx.Node] = {}
         self._kept: list[torch.Tensor] = []  # keeps tensors alive, so that no two of them share an id
         self._open: list[Call] = []
         self._names = {module: path for path, module in model.named_modules()}
-        self._hooks: list[Any] = []
         self._note(images, self.trace.graph.placeholder(IMAGE))
         self._nodes[id(images)].meta[IMAGE] = True
 
     def place(self) -> str:
         """The module that is running, as it is said in messages."""
         return f"layer {self._open[-1].name}" if self._open and self._open[-1].name else "the network"
-
-    def __enter__(self):
-        for module in self._names:
-            self._hooks += [module.register_forward_pre_hook(self._enters), module.register_forward_hook(self._leaves)]
-        return super().__enter__()
-
-    def __exit__(self, *error):
-        for hook in self._hooks:
-            hook.remove()
-        return super().__exit__(*error)
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}

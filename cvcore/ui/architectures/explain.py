@@ -21,6 +21,16 @@ CARDS = {
     "The pyramid": ("explain_networks", "pyramid"),
     "Memory of VGG": ("explain_networks", "memory"),
 }
+# the ideas that help to read a section of the page, offered below it
+BESIDE = {
+    "Layers": ("Convolution", "Pooling", "BatchNorm and Dropout", "1×1 convolution", "The pyramid", "Memory of VGG"),
+    "Receptive field": ("3×3 against 7×7", "Convolution", "Pooling"),
+    "Compare": ("Blocks", "3×3 against 7×7", "1×1 convolution"),
+    "Graph": ("Blocks", "1×1 convolution"),
+    "Inside": ("Convolution", "Pooling", "Why non-linearities", "BatchNorm and Dropout"),
+    "Remarks": ("Softmax", "Why non-linearities", "BatchNorm and Dropout"),
+    "Calculator": ("Convolution", "Pooling", "3×3 against 7×7"),
+}
 
 
 def show(name: str, image: tuple[int, int, int], classes: int) -> None:
@@ -44,8 +54,25 @@ def _section(name: str, image: tuple[int, int, int], classes: int) -> None:
         if card == GLOSSARY:
             _glossary()
         else:
-            module, function = CARDS[card]
-            getattr(importlib.import_module(f"cvcore.ui.architectures.{module}"), function)(name, image, classes)
+            _card(card, name, image, classes)
+
+
+@st.fragment
+def beside(section: str, name: str, image: tuple[int, int, int], classes: int) -> None:
+    """The cards that help to read a section, none of them open; nothing below a section that has none."""
+    cards = BESIDE.get(section)
+    if not cards:
+        return
+    st.divider()
+    with errors_as_lines():
+        card = st.pills("Explained", cards, key=f"beside-{section}", wrap=True, help="Opens the explanation here.")
+        if card:
+            _card(card, name, image, classes)
+
+
+def _card(card: str, name: str, image: tuple[int, int, int], classes: int) -> None:
+    module, function = CARDS[card]
+    getattr(importlib.import_module(f"cvcore.ui.architectures.{module}"), function)(name, image, classes)
 
 
 def _glossary() -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from cvcore.plots.costs import MEASURES as NAMES
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 if TYPE_CHECKING:
@@ -100,12 +101,14 @@ def layer_columns(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "layer": text("Layer", width=width("layer", 215), pinned=True, help="Its path inside the network"),
         "type": text("Type", width=width("type", 130), help="The class of the module"),
-        "kernel": text("Kernel", **window, help="Height × width of the window"),
-        "stride": text("Stride", **window, help="Steps of the window, height × width"),
-        "padding": text("Padding", **window, help="Pixels added on each side, height × width"),
+        "kernel": text("Kernel", **window, help=f"Height × width. {tip('kernel')}"),
+        "stride": text("Stride", **window, help=f"Height × width. {tip('stride')}"),
+        "padding": text("Padding", **window, help=f"Height × width. {tip('padding')}"),
         "output": text("Output", width=width("output", 100), alignment="right", help="Shape for one image, C×H×W"),
-        "field": text("Field (px)", width=78, alignment="right", help="Receptive field, height × width"),
-        "params": number("Parameters", width=92, format="localized"),
+        "field": text(
+            "Field (px)", width=78, alignment="right", help=f"Receptive field, height × width. {tip('receptive field')}"
+        ),
+        "params": number("Parameters", width=92, format="localized", help=tip("parameters")),
         "trainable": number("Trainable", width=100, format="localized", help="Parameters that training changes"),
         "frozen": number("Frozen", width=100, format="localized", help="Parameters that training leaves as they are"),
         "mult_adds": number("Mult-adds", width=104, format="localized", help="MACs for one image; ×2 for FLOPs"),
@@ -137,7 +140,7 @@ def stage_columns() -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     return {
         "stage": text("Stage", width=80, pinned=True, help="Height × width that its layers give out"),
-        "params": number("Parameters", width=98, format="localized"),
+        "params": number("Parameters", width=98, format="localized", help=tip("parameters")),
         "mult_adds": number("Mult-adds", width=112, format="localized", help="MACs for one image; ×2 for FLOPs"),
         "activations": number("Memory (MB)", width=94, format="%,.3f", help="Activations of one image, 4 bytes each"),
         "rows": number("Rows", width=52, help="Rows of the table of layers"),

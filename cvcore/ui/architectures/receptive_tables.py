@@ -7,6 +7,7 @@ from cvcore.models import zoo
 from cvcore.ui.architectures import receptive_data as data
 from cvcore.ui.architectures.receptive_data import Row
 from cvcore.ui.frame import chart, escaped
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 MOST_NETWORKS = 6  # one colour each
@@ -100,8 +101,8 @@ def layers(rows: list[Row], found) -> None:
             "layer": st.column_config.TextColumn("Layer", help="Its name inside the network; #2: its second run"),
             "type": st.column_config.TextColumn("Type"),
             "output": st.column_config.TextColumn("Output", help="Height × width of its map"),
-            "field": st.column_config.TextColumn("Field (px)", help="Height × width that one value can see"),
-            "stride": st.column_config.TextColumn("Stride (px)", help="From one output's field to the next"),
+            "field": st.column_config.TextColumn("Field (px)", help=f"Height × width. {tip('receptive field')}"),
+            "stride": st.column_config.TextColumn("Stride (px)", help=tip("effective stride")),
             "padding": st.column_config.TextColumn("Padding (px)", help="How far the first field leaves the image"),
             "kind": st.column_config.TextColumn("Kind", help="local, global or unavailable"),
             "past": st.column_config.CheckboxColumn("Past the image", help="The field is larger than the image"),
