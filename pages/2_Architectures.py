@@ -44,12 +44,12 @@ def main() -> None:
                 own_networks()
             wait_for_torch()
             preview.empty()
-        pick, *places = st.columns([3, 1, 1, 1, 1], vertical_alignment="bottom")
-        name = choose_network(pick)
+        row = st.container(horizontal=True, vertical_alignment="bottom")
+        name = choose_network(row)
         if name is None:
             return
         spec = zoo.find(name)
-        image, classes = choose_input(spec, places)
+        image, classes = choose_input(spec, row)
         if spec.source == "typed" and not typed.fits(name, image):
             return
         about(spec)
@@ -84,6 +84,7 @@ def choose_network(place) -> str | None:
         key="model",
         bind="query-params",
         help="Ours first, then one that you type, then every classifier of torchvision. Type to search.",
+        width=320,
     )
     if name == YOUR_OWN:
         return typed.text_area()
@@ -103,12 +104,13 @@ def choose_network(place) -> str | None:
     return name if stem == STEMS[0] else twin
 
 
-def choose_input(spec: ModelSpec, places: list) -> tuple[tuple[int, int, int], int]:
+def choose_input(spec: ModelSpec, place) -> tuple[tuple[int, int, int], int]:
     """The input size (C, H, W) and the number of classes; what differs from the network's own is in the address."""
     own = (*spec.input, spec.default_classes)
-    values = []
-    for place, (text, help_text), value in zip(places, NUMBERS.items(), asked_for(own), strict=True):
-        values.append(place.number_input(text, value=value, step=1, key=f"{spec.label}-{text}", help=help_text))
+    values = [
+        place.number_input(text, value=value, step=1, key=f"{spec.label}-{text}", help=help_text, width=105)
+        for (text, help_text), value in zip(NUMBERS.items(), asked_for(own), strict=True)
+    ]
     st.session_state["network-shown"] = spec.label
     for key, chosen, default in (("input", values[:3], own[:3]), ("classes", values[3:], own[3:])):
         if tuple(chosen) != tuple(default):

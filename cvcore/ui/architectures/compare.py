@@ -33,7 +33,7 @@ PARTNERS = {
 USUAL = ("resnet18", "resnet34", "bn-cnn", "two-conv", "mlp", "perceptron")
 QUANTITIES = {
     "params": "Parameters",
-    "mult_adds": "Mult-adds (MACs)",
+    "mult_adds": "Mult-adds",
     "activation_bytes": "Activations",
     "layers": "Layers",
     "depth": "Depth",
@@ -144,7 +144,7 @@ def _networks(names: list[str], image: tuple[int, int, int], classes: int) -> tu
 
 def _totals(networks: list, colours: list[str], with_context: bool) -> None:
     """The bubble chart and the table of totals; side by side for two networks, below each other for more."""
-    left, right = st.columns([1.1, 1], gap="large") if len(networks) <= 2 else (st.container(), st.container())
+    left, right = st.columns([1, 1.1], gap="medium") if len(networks) <= 2 else (st.container(), st.container())
     from cvcore.plots.compare import Point, bubbles
 
     points = [
@@ -198,10 +198,11 @@ def _table(networks: list) -> pd.DataFrame:
 
 def _columns(networks: list) -> dict:
     text = st.column_config.TextColumn
-    columns = {"quantity": text("", pinned=True, width=118)}
+    columns = {"quantity": text("", pinned=True, width=108)}
     for number, each in enumerate(networks):
-        columns[f"value{number}"] = text(each.label, alignment="right", help=each.name[:200])
-        columns[f"change{number}"] = text(f"vs {networks[0].label}", alignment="right", help="Difference and ratio")
+        columns[f"value{number}"] = text(each.label, alignment="right", width=88, help=each.name[:200])
+        told = f"Difference to {networks[0].label}, and ratio"
+        columns[f"change{number}"] = text("Δ", alignment="right", width=124, help=told)
     return columns
 
 
