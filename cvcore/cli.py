@@ -7,6 +7,7 @@ import argparse
 import io
 import logging
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # what a user can mend is told in one line; a worker, which nobody watches, logs the rest
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("cvcore").setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch")  # of layers that somebody typed
     try:
         options = _parser().parse_args(arguments)
         return options.command(options)

@@ -85,6 +85,12 @@ def test_summary_for_programs(capsys):
     assert record["memory"]["weight_bytes"] == 4 * record["params"]
 
 
+def test_what_torch_warns_of_is_not_said(capsys, recwarn):
+    assert main(["summary", "nn.Sequential(nn.Softmax())"]) == 0
+    assert capsys.readouterr().err == ""
+    assert not [each for each in recwarn if "Implicit dimension" in str(each.message)]
+
+
 def test_lint_is_exactly_the_contract(capsys):
     record = run_json(capsys, "lint", "vgg11", "--input", "3,244,244")
     assert list(record) == ["model", "input", "findings"]
@@ -119,6 +125,9 @@ def test_lint_for_people(capsys, tmp_path):
         ["size", "conv x", "--input", "28"],
         ["size", "conv 5", "--input", "28,"],
         ["size", "--input", "28"],
+        ["size", "conv 5", "--input", "4"],
+        ["size", "conv 3", "--input", "28", "--to", "5"],
+        ["compare", "nn.Sequential(nn.Flatten())", "Sequential( nn.Flatten() )"],
     ],
 )
 def test_wrong_questions_are_refused_in_one_line(capsys, arguments):

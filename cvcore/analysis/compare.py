@@ -165,10 +165,11 @@ def compare(
     Raises ConfigError where there are not 2 to 4 different names, and ModelError where one is unknown or the first
     does not fit.
     """
-    if not 2 <= len(names) <= MOST or len(set(names)) < len(names):
-        raise ConfigError(f"compare takes 2 to {MOST} different networks, got {len(names)}: {', '.join(names)}")
-    for name in names:
-        zoo.find(name)  # a network that takes no such image is worth a line, one that does not exist is a mistake
+    # a network that takes no such image is worth a line below, one that does not exist is a mistake
+    specs = [zoo.find(name) for name in names]
+    if not 2 <= len(specs) <= MOST or len({spec.name for spec in specs}) < len(specs):
+        told = ", ".join(spec.label for spec in specs)
+        raise ConfigError(f"compare takes 2 to {MOST} different networks, got {len(specs)}: {told}")
     found, refused = [network(names[0], image, classes)], {}
     for name in names[1:]:
         try:

@@ -1,6 +1,7 @@
 """The rows of a summary: every layer of a network in the order in which they run, and what makes the columns add up."""
 
 from dataclasses import dataclass
+from math import prod
 
 import torch
 import torchinfo
@@ -116,13 +117,25 @@ def _executed_row(info: LayerInfo, names: dict, ledger: "_Ledger", trace: Module
     params, trainable = ledger.take(module)
     output = tuple(info.output_size[1:])
     if info.is_leaf_layer:
-        # torchinfo counts a linear layer once, however many tokens or pixels it is applied to: then the trace has more.
-        mult_adds = max(info.macs, traced)
+        mult_adds = _mult_adds(info, traced)
         return Layer(names[module], info.class_name, output, params, mult_adds, trainable, *windows(module), made)
     if not params and not traced and not made:
         return None
     kind = OWN_PARAMETERS if params else OWN_OPERATIONS
     return Layer(names[module], kind, output, params, traced, trainable, activation_bytes=made)
+
+
+def _mult_adds(info: LayerInfo, traced: int) -> int:
+    """Of a leaf: the products that were traced, and one addition of a bias for each value that comes out.
+
+    That is what torchinfo counts too, but it counts a linear layer once, however many tokens or pixels it is applied
+    to, and a transposed convolution by its outputs, though its kernel is applied at each input. Where there are no
+    products, as in a normalisation, its count stands.
+    """
+    if not traced:
+        return info.macs
+    biased = isinstance(getattr(info.module, "bias", None), torch.Tensor)
+    return traced + (prod(info.output_size) if biased else 0)
 
 
 class _Ledger:

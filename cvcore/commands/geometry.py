@@ -14,16 +14,21 @@ SHOWN = 20  # answers on the terminal
 def size(options: argparse.Namespace) -> int:
     """Print the size after each layer of `options.layers`, or, with `options.to`, the layers that lead there.
 
-    Returns 0, or 1 where a layer does not fit what arrives at it.
+    Raises ConfigError where a layer does not fit what arrives at it.
     """
     given = chain.parse_size(options.input)
     if options.to is not None:
+        if options.layers:
+            raise ConfigError("size: give layers, or --to H,W to ask which layers lead there, but not both")
         return _backwards(options, given)
     if not options.layers:
         raise ConfigError(
             'size: give layers, such as "conv 5 p2; maxpool 2", or --to H,W to ask which layers lead there'
         )
     stages = chain.run(chain.parse(options.layers), given)
+    for stage in stages:
+        if stage.error:
+            raise ConfigError(f"{stage.layer.text}: {stage.error}")
     if options.json:
         layers = [
             {
@@ -31,7 +36,6 @@ def size(options: argparse.Namespace) -> int:
                 "input": _listed(stage.input),
                 "output": _listed(stage.output),
                 "code": stage.layer.code,
-                "error": stage.error or None,
             }
             for stage in stages
         ]
@@ -42,13 +46,11 @@ def size(options: argparse.Namespace) -> int:
                 "layer": stage.layer.text,
                 "input": shape(stage.input or ()),
                 "output": shape(stage.output or ()),
-                "problem": stage.error,
             }
             for stage in stages
         ]
-        failed = any(stage.error for stage in stages)
-        say(table(rows, ["layer", "input", "output"] + ["problem"] * failed))
-    return int(stages[-1].output is None)
+        say(table(rows, ["layer", "input", "output"]))
+    return 0
 
 
 def _backwards(options: argparse.Namespace, given: chain.Pair) -> int:

@@ -12,8 +12,9 @@ class ModelSpec:
     """A network's name, where it comes from, and what it takes.
 
     `name` finds it again: a name of the zoo, or the whole text of a network that somebody typed. `input` is the
-    (C, H, W) of its paper, tutorial or default weights; `min_side` the smallest height and width in pixels; `any_size`
-    says that one set of weights takes every image size from there up, while the other networks are built for one size.
+    (C, H, W) of its paper, tutorial or default weights; `min_side` the smallest height and width in pixels (for
+    torchvision's the one that it publishes, which may be a little above what runs); `any_size` says that one set of
+    weights takes every image size from there up, while the other networks are built for one size.
 
     `default_classes` are those where nothing is said: its tutorial's, or the 1000 of ImageNet. `top1` is the published
     accuracy on ImageNet-1K's validation images, in percent, of torchvision's default weights; for a network of ours

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from cvcore.models.parsing.shapes import Made, Passed
 
+WITHOUT_CHANNELS = [(1, 28, 28), (3, 32, 32), (1, 32, 32), (3, 28, 28), (3, 64, 64), (3, 224, 224)]
 LONGEST_PATH = 120  # characters of a file's name that are quoted
 EFFORT = 1500  # layers that images may pass while the input of a network is guessed; a few seconds at worst
 SIDES = (28, 32, 64, 224, 48, 96, 128, 256, 16, 8)  # of images that are tried, the usual ones first
@@ -179,7 +180,7 @@ def _candidates(made: list[Made]) -> list[ImageShape]:
         if each.layer.kind == "Linear":
             squares = [(count, isqrt(told["in_features"] // count)) for count in channels]
             exact = [(c, side, side) for c, side in squares if c * side * side == told["in_features"]]
-            return exact or [(1, 28, 28), (3, 32, 32)]
+            return exact + [image for image in WITHOUT_CHANNELS if image not in exact]
         count = told.get("in_channels") or told.get("num_channels") or told.get("num_features")
         if count:
             channels = [count, *(other for other in channels if other != count)]

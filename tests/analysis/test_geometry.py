@@ -267,9 +267,9 @@ class TestCommand:
         assert found["output"] == [14, 14]
         assert [layer["output"] for layer in found["layers"]] == [[28, 28], [14, 14]]
 
-    def test_what_fails_is_told(self, capsys):
-        assert self.call(layers="maxpool 2; conv 15", json=False) == 1
-        assert "does not fit into 14 pixels" in capsys.readouterr().out
+    def test_what_fails_is_told(self):
+        with pytest.raises(ConfigError, match="conv 15: .* does not fit into 14 pixels"):
+            self.call(layers="maxpool 2; conv 15", json=False)
 
     def test_backwards(self, capsys):
         assert self.call(to="28", kernel=5, stride=1) == 0

@@ -83,3 +83,20 @@ def test_our_own_have_the_published_counts_of_the_same_networks(name):
     assert summary.params == summary.check.published.params == meta["num_params"]
     assert summary.check.status == "counted"
     assert summary.mult_adds / 1e9 == pytest.approx(meta["_ops"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("text", "image", "mult_adds"),
+    [
+        # every one of 10·10 inputs in 4 channels is multiplied with 8·3·3 weights
+        ("nn.Sequential(nn.ConvTranspose2d(4, 8, 3, stride=2, bias=False))", (4, 10, 10), 10 * 10 * 4 * 8 * 9),
+        # two groups of 2 → 4 channels, and a bias for each of 8·21·21 outputs
+        ("nn.Sequential(nn.ConvTranspose2d(4, 8, 3, stride=2, groups=2))", (4, 10, 10), 14_400 + 8 * 21 * 21),
+        # 4·20 rows of 20 numbers, each to 5 with a bias
+        ("nn.Sequential(nn.Linear(20, 5))", (4, 20, 20), 4 * 20 * (20 * 5 + 5)),
+        ("nn.Sequential(nn.Flatten(), nn.Linear(784, 10))", (1, 28, 28), 784 * 10 + 10),
+        ("nn.Sequential(nn.Conv2d(1, 9, 5))", (1, 28, 28), 24 * 24 * 9 * (25 + 1)),
+    ],
+)
+def test_mult_adds_by_hand(text, image, mult_adds):
+    assert summarize(text, image, 10).mult_adds == mult_adds

@@ -64,7 +64,7 @@ def test_a_batch_and_a_frozen_network_change_the_memory():
     # only 320·10 + 10 parameters are trained, and only what they read, 320 values, is kept
     frame = app.dataframe[1].value
     assert (frame["trainable"].sum(), frame["frozen"].sum()) == (3_210, 8_490 - 3_210)
-    assert "| Kept for backward | 32 × 1.28 kB | **41.0 kB** |" in table
+    assert "| Kept for backward, dropout off | 32 × 1.28 kB | **41.0 kB** |" in table
 
 
 def test_the_address_says_what_is_trained_and_what_is_measured():

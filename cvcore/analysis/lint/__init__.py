@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cvcore.analysis.lint import ends, sizes, stacks, weights  # noqa: F401 - each registers its rules
+from cvcore.analysis.lint import dropouts, ends, sizes, softmaxes, stacks, weights  # noqa: F401 - they register rules
 from cvcore.analysis.lint.finding import LEVELS, LOSSES, RULES, Finding, Rule, View, findings
 from cvcore.analysis.lint.trace import Failure, Trace, record
 from cvcore.analysis.summary import meta_copy

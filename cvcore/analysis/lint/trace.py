@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,8 +22,14 @@ from cvcore.models.parsing.fixes import fix
 
 BATCH = 5  # images in the pass: a number that no other axis has by custom, so that the batch axis can be told
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-LEAVES = (*CONVOLUTIONS, nn.Linear, _BatchNorm)  # one operation each, also where somebody derives from them
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+LEAVES = (*CONVOLUTIONS, *TRANSPOSED, nn.Linear, _BatchNorm)  # one operation each, also where somebody derives from them
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+MERGING = {"flatten", "view", "reshape", "ravel"}
+# Both are findings or harmless here, and would reach the terminal with the library's paths. Once for the process:
+# warnings.catch_warnings is not safe where several people's networks are read in threads.
+for _text in ("Implicit dimension choice for", "Using padding='same' with even kernel lengths"):
+    warnings.filterwarnings("ignore", message=_text, category=UserWarning)
 
 
 @dataclass(eq=False)
@@ -59,9 +66,25 @@ class Op:
         return isinstance(self.module, nn.Linear)
 
     @property
+    def is_transposed(self) -> bool:
+        return isinstance(self.module, TRANSPOSED)
+
+    @property
     def is_weighted(self) -> bool:
-        """Whether it is a convolution or a fully connected layer."""
-        return self.is_conv or self.is_linear
+        """Whether it is a convolution, transposed or not, or a fully connected layer."""
+        return self.is_conv or self.is_transposed or self.is_linear
+
+    @property
+    def merges_batch(self) -> bool:
+        """Whether it joins the axis of the images with others, as nn.Flatten(0) and x.view(-1) do."""
+        fewer = 0 < len(self.shape) < len(self.arrived)
+        return self.kind in MERGING and fewer and self.arrived[0] == BATCH != self.shape[0]
+
+    def setting(self, name: str, place: int, default: Any) -> Any:
+        """What a layer or a function was given as `name`, which is argument number `place` of the function."""
+        if self.module is not None:
+            return getattr(self.module, name, default)
+        return self.options.get(name, self.arguments[place] if len(self.arguments) > place else default)
 
 
 @dataclass(frozen=True)
@@ -92,8 +115,7 @@ class Trace:
 def record(model: nn.Module, image_shape: tuple[int, int, int]) -> Trace:
     """The trace of a meta model, in the mode it is in, on a batch of (C, H, W) images; leaves no hooks behind."""
     images = torch.empty(BATCH, *image_shape, device="meta")
-    with torch.enable_grad(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what PyTorch warns of here, such as an implicit dim, is a finding later
+    with torch.enable_grad():
         trace = _run(model, images)
         if trace.failure:  # perhaps it makes tensors of its own; with a default device every call takes twice the time
             with torch.device("meta"):
@@ -162,6 +184,9 @@ class _Recorder(TorchFunctionMode):
     def failure(self, error: Exception) -> Failure:
         """Where it happened, why, and what would mend it."""
         where, module, arrived = self._open[-1] if self._open else ("", None, ())
+        merged = next((op for op in self.ops if op.merges_batch), None)
+        if merged and arrived[:1] != (BATCH,):
+            return merged_failure(merged)
         said, mended = problem(module, arrived)
         place = f"layer {where}: " if where else ""
         needs_numbers = isinstance(error, NotImplementedError) or "meta" in str(error).lower()
@@ -194,6 +219,14 @@ class _Recorder(TorchFunctionMode):
         for tensor in tensors:
             self._made[id(tensor)] = op
             self._alive.append(tensor)
+
+
+def merged_failure(op: Op) -> Failure:
+    """The failure of a network that mixes the images of a batch, which is the fault of `op`."""
+    mended = "nn.Flatten() without start_dim=0" if op.module is not None else "flatten from dim 1 on: x.flatten(1)"
+    name = type(op.module).__name__ if op.module is not None else op.kind
+    place = f"layer {op.where}: " if op.where else ""
+    return Failure(op.where, f"{place}{name} mixes the images of a batch, as dimension 0 is the batch", mended, True)
 
 
 def problem(module: nn.Module | None, arrived: tuple[int, ...]) -> tuple[str, str]:

@@ -83,7 +83,7 @@ def table(summary: "Summary", choice: Choice) -> str:
     lines = [
         ("Forward", memory.forward_formula(batch)),
         (f"Forward + backward{whole}", memory.forward_backward_formula(batch)),
-        ("Kept for backward", f"{_times(batch)}{megabytes(memory.saved_bytes)} = {megabytes(saved)}"),
+        ("Kept for backward, dropout off", f"{_times(batch)}{megabytes(memory.saved_bytes)} = {megabytes(saved)}"),
         (f"Weights + gradients + state of {title}", memory.parameter_formula(optimizer)),
         ("Training, kept for backward and weights together", f"{megabytes(saved)} + {megabytes(parameters)}"
          f" = {megabytes(saved + parameters)}"),
