@@ -9,7 +9,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.ui import data as ui_data
 from cvcore.ui.datasets import overview, own
 from cvcore.ui.datasets.originals import picture
-from cvcore.ui.frame import errors_as_lines, escaped, frame, metric_row
+from cvcore.ui.frame import body, errors_as_lines, escaped, frame, metric_row
 from cvcore.ui.numbers import shape
 
 # each is a module of cvcore.ui.datasets with a function show(dataset, split); imported when it is looked at
@@ -45,14 +45,6 @@ def main() -> None:
             section, split = choose_view(dataset)
             numbers(dataset)
             show(section, dataset, split)
-
-
-def body(shown: str) -> st.delta_generator.DeltaGenerator:
-    """The place below the choice of the set; empty at once when another set is chosen, and not only when it is read."""
-    if st.session_state.get("body") == shown:
-        return st.container()
-    st.session_state["body"] = shown
-    return st.empty().container()
 
 
 def choose_set() -> tuple[catalog.Entry, int, str]:

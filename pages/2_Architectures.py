@@ -6,10 +6,13 @@ from contextlib import suppress
 import pandas as pd
 import streamlit as st
 
+from cvcore.errors import ModelError
+from cvcore.models import typed as typed_text
 from cvcore.models import zoo
+from cvcore.models.fit import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE
 from cvcore.models.spec import ModelSpec
 from cvcore.ui.architectures import explain, typed
-from cvcore.ui.frame import TRAINING, errors_as_lines, escaped, frame, link
+from cvcore.ui.frame import TRAINING, body, errors_as_lines, escaped, frame, link
 from cvcore.ui.numbers import shape
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
@@ -27,10 +30,11 @@ SECTIONS = {
 YOUR_OWN = "your own"
 STEMS = ["7×7/2 + pool", "3×3/1"]
 NUMBERS = {
-    "Channels": "1: grey, 3: colour",
-    "Height": "Of the images, in pixels",
-    "Width": "Of the images, in pixels",
-    "Classes": "Numbers that come out, one for each class",
+    # label: what it is, and the most that is taken
+    "Channels": ("1: grey, 3: colour", MAX_CHANNELS),
+    "Height": ("Of the images, in pixels", MAX_SIDE),
+    "Width": ("Of the images, in pixels", MAX_SIDE),
+    "Classes": ("Numbers that come out, one for each class", MAX_CLASSES),
 }
 
 
@@ -38,12 +42,13 @@ def main() -> None:
     frame("Architectures", "Take a network apart: its layers, what each unit sees, and how two networks differ.")
     start_loading_torch()
     with errors_as_lines():
+        loading = st.empty()  # always there: what follows keeps its place, and with it its parameter in the address
         if not is_loaded():
-            preview = st.empty()
-            with preview.container():
+            with loading.container():
                 own_networks()
-            wait_for_torch()
-            preview.empty()
+                wait_for_torch()
+            loading.empty()
+        take_asked()
         row = st.container(horizontal=True, vertical_alignment="bottom")
         name = choose_network(row)
         if name is None:
@@ -54,8 +59,9 @@ def main() -> None:
             return
         about(spec)
         section = choose_section(name)
-        importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
-        explain.beside(section, name, image, classes)
+        with body(f"{name} {image} {classes} {section}"), st.spinner("Working it out …", show_time=True):
+            importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
+            explain.beside(section, name, image, classes)
 
 
 def own_networks() -> None:
@@ -73,9 +79,28 @@ def own_networks() -> None:
     st.dataframe(pd.DataFrame(rows), hide_index=True, height="auto")
 
 
+def take_asked() -> None:
+    """Bring the network that a link or another page names to the form in which it stands in the list.
+
+    A text is one's own network, a twin for small images is the network with another stem, and `torchvision:` before a
+    name that only torchvision has says nothing.
+    """
+    asked = str(st.session_state.get("model") or st.query_params.get("model") or "")
+    if typed_text.is_typed(asked):
+        with suppress(ModelError):  # else the text area shows what is there
+            st.session_state["network"] = typed_text.pretty(asked)
+        st.session_state["model"] = YOUR_OWN
+    elif twin_of := next((spec.name for spec in zoo.own_models() if spec.small_stem == asked), None):
+        st.session_state |= {"model": twin_of, "stem": STEMS[1]}
+    elif asked.startswith(zoo.THEIRS):
+        with suppress(ModelError):
+            st.session_state["model"] = zoo.find(asked).name
+
+
 def choose_network(place) -> str | None:
     """The name of the chosen network, with the chosen stem; None where a typed one cannot be read yet."""
-    own = [spec.name for spec in zoo.own_models()]
+    twins = {spec.small_stem for spec in zoo.own_models()}
+    own = [spec.name for spec in zoo.own_models() if spec.name not in twins]
     others = [spec.name for spec in zoo.torchvision_models()]
     name = place.selectbox(
         "Network",
@@ -108,8 +133,10 @@ def choose_input(spec: ModelSpec, place) -> tuple[tuple[int, int, int], int]:
     """The input size (C, H, W) and the number of classes; what differs from the network's own is in the address."""
     own = (*spec.input, spec.default_classes)
     values = [
-        place.number_input(text, value=value, step=1, key=f"{spec.label}-{text}", help=help_text, width=105)
-        for (text, help_text), value in zip(NUMBERS.items(), asked_for(own), strict=True)
+        place.number_input(
+            text, 1, most, min(max(value, 1), most), step=1, key=f"{spec.label}-{text}", help=about, width=105
+        )
+        for (text, (about, most)), value in zip(NUMBERS.items(), asked_for(own), strict=True)
     ]
     st.session_state["network-shown"] = spec.label
     for key, chosen, default in (("input", values[:3], own[:3]), ("classes", values[3:], own[3:])):
@@ -150,7 +177,7 @@ def choose_section(name: str) -> str:
         list(SECTIONS),
         default="Layers",
         required=True,
-        key="view",
+        key="section",
         bind="query-params",
         help="Eight ways to look at the same network.",
         wrap=True,

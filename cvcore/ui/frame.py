@@ -85,6 +85,15 @@ def tell_next(text: str) -> None:
     st.session_state["told-next"] = text
 
 
+def body(shown: str) -> st.delta_generator.DeltaGenerator:
+    """The place for what is `shown` of a page; empty at once when something else is shown, and not only when that is
+    worked out: nobody must read old numbers under a new name."""
+    if st.session_state.get("body") == shown:
+        return st.container()
+    st.session_state["body"] = shown
+    return st.empty().container()
+
+
 def metric_row(*metrics: tuple[str, str, str]) -> None:
     """Numbers side by side, (label, value, help) each; they wrap where the screen is narrow."""
     with st.container(horizontal=True, gap="medium"):

@@ -2,16 +2,18 @@
 
 import pytest
 
-from tests.browser.conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS, running_app
 
 pytestmark = pytest.mark.browser
 
-SECTIONS = ["Statistics", "Quality", "Map", "Transforms", "Filters", "Damage"]
+DATA = ["Statistics", "Quality", "Map", "Transforms", "Filters", "Damage"]
+NETWORK = ["Receptive field", "Compare", "Graph", "Inside", "Remarks", "Calculator", "Explain"]
 PAGES = [
     "",
     "Datasets",
-    *(f"Datasets?view={name}" for name in SECTIONS),
+    *(f"Datasets?view={name}" for name in DATA),
     "Architectures",
+    *(f"Architectures?section={name.replace(' ', '+')}" for name in NETWORK),
     "Training",
     "Transfer_Learning",
 ]
@@ -53,7 +55,7 @@ def test_the_journey(open_page, settle):
 
     side_link(page, "Architectures").click()
     page.get_by_role("heading", name="Architectures").wait_for()
-    page.get_by_text("Sums: 61,706 parameters").wait_for()
+    page.get_by_text("61,706 parameters").first.wait_for()
 
     side_link(page, "Training").click()
     page.get_by_role("heading", name="Training").wait_for()
@@ -88,10 +90,26 @@ def test_every_page_fits_its_screen(open_page, settle, server, width, scheme):
         page.goto(f"{server}/{path}")
         settle(page)
         page.wait_for_timeout(1000)  # plots fade in
-        page.screenshot(path=SCREENSHOTS / f"{path.replace('?view=', '-') or 'Home'}-{width}-{scheme}.png")
+        name = path.replace("?view=", "-").replace("?section=", "-") or "Home"
+        page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png")
         main = page.locator("[data-testid=stMain]")
         assert main.evaluate("main => main.scrollWidth <= main.clientWidth + 1"), f"/{path} scrolls sideways"
         assert page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+
+
+def test_the_first_visitor_of_a_server_gets_an_address_to_share(browser, settle, tmp_path):
+    with running_app(tmp_path, tmp_path / "data") as address:  # torch is not loaded yet
+        page = browser.new_page()
+        page.set_default_timeout(60_000)
+        page.goto(f"{address}/Architectures")
+        page.get_by_text("Look at").wait_for()
+        settle(page)
+        for section in ("Remarks", "Layers", "Calculator"):
+            page.get_by_text(section, exact=True).first.click()
+            page.wait_for_timeout(500)
+            settle(page)
+        assert "section=Calculator" in page.url
+        page.close()
 
 
 def test_bad_input_is_one_line_and_the_page_stays(open_page):

@@ -40,7 +40,7 @@ def test_a_link_brings_size_and_classes_back(page):
     assert numbers_of(app) == [3, 64, 48, 7]
 
 
-@pytest.mark.parametrize("query", [{"input": "3,64"}, {"input": "a,b,c"}, {"classes": "many"}, {"view": "Nothing"}])
+@pytest.mark.parametrize("query", [{"input": "3,64"}, {"input": "a,b,c"}, {"classes": "many"}, {"section": "Nothing"}])
 def test_a_link_that_was_written_wrongly_shows_the_network_as_it_is(page, query):
     app = page("architectures", model="bn-cnn", **query)
     assert numbers_of(app) == [3, 32, 32, 10]
@@ -93,18 +93,18 @@ def test_a_typed_network_that_does_not_fit_says_where(page):
 
 
 @pytest.mark.parametrize(
-    "view", ["Layers", "Receptive field", "Compare", "Graph", "Inside", "Remarks", "Calculator", "Explain"]
+    "section", ["Layers", "Receptive field", "Compare", "Graph", "Inside", "Remarks", "Calculator", "Explain"]
 )
 @pytest.mark.parametrize("model", ["lenet5", "resnet18-small"])
-def test_every_section_shows_something(page, model, view):
-    app = page("architectures", model=model, view=view)
+def test_every_section_shows_something(page, model, section):
+    app = page("architectures", model=model, section=section)
     assert not app.error
     drawn = sum(len(app.get(kind)) for kind in ("plotly_chart", "dataframe", "imgs", "graphviz_chart", "markdown"))
     assert drawn > 1
 
 
 def test_an_explanation_opens_beside_a_section(page):
-    app = page("architectures", view="Remarks")
+    app = page("architectures", section="Remarks")
     before = len(app.get("plotly_chart"))
     widget(app.button_group, "Explained").set_value("Softmax")
     checked(app.run())
@@ -114,7 +114,7 @@ def test_an_explanation_opens_beside_a_section(page):
 
 @pytest.mark.parametrize("section", explain.BESIDE)
 def test_all_cards_of_a_section_can_be_opened_below_it(page, section):
-    app = page("architectures", view=section)
+    app = page("architectures", section=section)
     for card in explain.BESIDE[section]:
         widget(app.button_group, "Explained").set_value(card)
         checked(app.run())

@@ -121,7 +121,7 @@ def convolution(name: str, image: tuple[int, int, int], classes: int) -> None:
 
 def _open_calculator(text: str) -> None:
     """Callback: the page's section and what it is to show."""
-    st.session_state.update(view="Calculator", question=FORWARDS, side="7", chain=text)
+    st.session_state.update(section="Calculator", question=FORWARDS, side="7", chain=text)
 
 
 def pooling(name: str, image: tuple[int, int, int], classes: int) -> None:

@@ -15,7 +15,7 @@ from cvcore.ui.frame import chart, is_dark, metric_row
 from cvcore.ui.numbers import shape
 
 COMMON, EACH = "one for all", "each its own"
-NUMBERS_UP_TO = 7  # rows and columns of a filter whose weights are written into it
+MOST_NUMBERS = 12  # side by side that can be read
 CHANNELS = {1: ("",), 3: ("red", "green", "blue")}
 EXPLANATION = """
 - Only the first layer reads pixels, so only its filters can be looked at as pictures. A filter answers most strongly
@@ -111,7 +111,7 @@ def _large(weights: Weights, filters, chosen: int) -> None:
     names = CHANNELS.get(len(cells), tuple(f"channel {index}" for index in range(len(cells))))
     limit = float(np.abs(cells).max())
     figure = step_figure(cells[:4], names[:4], limit=limit, signed=True, dark=is_dark(), height=360)
-    if max(cells.shape[1:]) <= NUMBERS_UP_TO:
+    if cells.shape[-1] * min(len(cells), 4) <= MOST_NUMBERS:
         figure.update_traces(texttemplate="%{z:.2f}", textfont={"size": 11}, xgap=1, ygap=1)
     chart(figure, key="inside-weights", alt=f"The weights of filter {chosen} of {filters.name}")
     if len(cells) > 4:

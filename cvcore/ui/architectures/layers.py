@@ -79,6 +79,8 @@ def _guarded(name: str, image: ImageShape, classes: int) -> None:
 
 
 def _show(name: str, image: ImageShape, classes: int) -> None:
+    with st.spinner("Counting …"):
+        summary_of(name, image, classes, False)  # what does not fit is told before anything is drawn
     above, below = st.container(), st.container()
     with below:
         choice = layers_memory.controls()  # one of them says what is trained, which the tables above show

@@ -97,24 +97,24 @@ def layer_columns(table: pd.DataFrame) -> dict[str, Any]:
     def width(column: str, most: int) -> int:
         return min(most, 26 + 7 * int(table[column].str.len().max()))  # pixels
 
-    window = {"width": 62, "alignment": "right"}
+    window = {"width": 55, "alignment": "right"}
     return {
-        "layer": text("Layer", width=width("layer", 215), pinned=True, help="Its path inside the network"),
-        "type": text("Type", width=width("type", 130), help="The class of the module"),
+        "layer": text("Layer", width=width("layer", 150), pinned=True, help="Its path inside the network"),
+        "type": text("Type", width=width("type", 98), help="The class of the module"),
         "kernel": text("Kernel", **window, help=f"Height × width. {tip('kernel')}"),
         "stride": text("Stride", **window, help=f"Height × width. {tip('stride')}"),
         "padding": text("Padding", **window, help=f"Height × width. {tip('padding')}"),
-        "output": text("Output", width=width("output", 100), alignment="right", help="Shape for one image, C×H×W"),
+        "output": text("Output", width=width("output", 92), alignment="right", help="Shape for one image, C×H×W"),
         "field": text(
-            "Field (px)", width=78, alignment="right", help=f"Receptive field, height × width. {tip('receptive field')}"
+            "Field (px)", width=70, alignment="right", help=f"Receptive field, height × width. {tip('receptive field')}"
         ),
-        "params": number("Parameters", width=92, format="localized", help=tip("parameters")),
+        "params": number("Parameters", width=86, format="localized", help=tip("parameters")),
         "trainable": number("Trainable", width=100, format="localized", help="Parameters that training changes"),
         "frozen": number("Frozen", width=100, format="localized", help="Parameters that training leaves as they are"),
-        "mult_adds": number("Mult-adds", width=104, format="localized", help="MACs for one image; ×2 for FLOPs"),
+        "mult_adds": number("Mult-adds", width=102, format="localized", help="MACs for one image; ×2 for FLOPs"),
         "activations": number(
             "Memory (kB)",
-            width=94,
+            width=82,
             format="%,.1f",
             help="Activations: what the layer adds to memory for one image, 4 bytes a value; 0 where it works in place",
         ),

@@ -42,8 +42,8 @@ def limits(name: str, image: tuple[int, int, int], classes: int) -> None:
     chart(data.limits_figure((name, *others), image, classes), key="receptive-limits", alt=alt)
     st.caption(
         "A circle: from here on, dotted, a layer's field is larger than the image. Such a layer brings no new "
-        "surroundings, and most of what its values at the border can see is padding. It still computes; on images this "
-        "small, fewer or earlier strides often serve better."
+        "surroundings, and most of what its values at the border can see is padding. It still computes; where most "
+        "layers lie past the image, fewer or later strides often serve better."
     )
     st.dataframe(
         pd.DataFrame([_limit_row(each) for each in shown]),
