@@ -1,7 +1,7 @@
 """The receptive field, measured: which input pixels have a gradient.
 
 The network's own forward pass runs in a linear form, so that no ReLU, maximum or cancellation hides a pixel: what is
-found must be what `receptive_field` computes from the graph. How much each pixel matters is `field_effect`'s question.
+found must be what `receptive_field` computes from the graph. How much each pixel matters is `field.effect`'s question.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +29,10 @@ POOLS = {"max_pool2d", "max_pool2d_with_indices", "avg_pool2d", "boolean_dispatc
 
 class Stop(Exception):  # noqa: N818 - no error
     """All layers that were asked for have run."""
+
+
+class _TooShortError(ModelError):
+    """A window does not fit into the strip."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,17 @@ def support(
     if missing:
         raise ModelError(f"no layer is called {missing[0]!r}: choose names from the network's summary")
     found: dict[str, Support] = {}
-    length = 64
+    length, refusal = 64, None
     while len(found) < len(layers) and length <= LONGEST:
-        left = [name for name in layers if name not in found]
-        found |= _measure(model, {name: modules[name] for name in left}, channels, axis, length, run)
+        left = {name: modules[name] for name in layers if name not in found}
+        try:
+            found |= _measure(model, left, channels, axis, length, run)
+            refusal = None
+        except _TooShortError as error:
+            refusal = error
         length *= 2
+    if refusal is not None:  # however long the strip is: not its length is too small
+        raise ModelError(f"the field cannot be measured: {refusal}; use the computed one") from refusal
     if len(found) < len(layers):
         name = next(name for name in layers if name not in found)
         raise ModelError(f"layer {name} sees more than {LONGEST:,} pixels: choose a layer before the global pooling")
@@ -87,7 +97,8 @@ def support(
 def _measure(
     model: nn.Module, layers: dict[str, nn.Module], channels: int, axis: str, length: int, run: int
 ) -> dict[str, Support]:
-    """The supports that end before the strip does; nothing where the strip is too short to pass through."""
+    """The supports that end before the strip does. Raises _TooShortError where the strip is too short to pass through,
+    ModelError where a layer has no linear form."""
     shape = (length, 1) if axis == "h" else (1, length)
     strip = torch.ones(1, channels, *shape, dtype=torch.float64, requires_grad=True)
     try:
@@ -97,7 +108,7 @@ def _measure(
         pass
     except RuntimeError as error:
         if "too small" in str(error) or "smaller than" in str(error) or "Kernel size" in str(error):
-            return {}
+            raise _TooShortError(fit.first_sentence(error)) from error
         raise ModelError(f"the field cannot be measured: {fit.first_sentence(error)}; use the computed one") from error
     found = {name: _support_of(output, strip, axis) for name, output in outputs.items()}
     return {name: each for name, each in found.items() if _is_whole(each, length)}
@@ -162,6 +173,10 @@ class _Linear(TorchFunctionMode):
             return self._convolution(*args, **kwargs)
         if name in POOLS:
             return self._pooling(*args, **kwargs)
+        if name == "lp_pool2d":  # the root of a sum of powers depends on the same values as their mean
+            return self._power_pooling(*args, **kwargs)
+        if name in ("interpolate", "upsample"):
+            return self._resizing(*args, **kwargs)
         if name == "linear":
             return args[0].mean(dim=-1, keepdim=True).repeat_interleave(args[1].shape[0], dim=-1)
         if name in ("mul", "mul_", "add", "add_", "sub", "div", "__mul__", "__rmul__", "__add__") and len(args) == 2:
@@ -184,7 +199,7 @@ class _Linear(TorchFunctionMode):
         kernel = weight.shape[2 + self._place]
         if isinstance(padding, str):
             padding = dilation[self._place] * (kernel - 1) // 2 if padding == "same" else 0
-        line = input.mean(dim=1).flatten(1).unsqueeze(1)
+        line = self._line(input).mean(dim=1, keepdim=True)
         ones = torch.full((1, 1, kernel), 1 / kernel, dtype=line.dtype)
         line = F.conv1d(line, ones, None, self._along(stride), self._along(padding), self._along(dilation))
         return self._upright(line.repeat(1, weight.shape[0], 1))
@@ -196,11 +211,32 @@ class _Linear(TorchFunctionMode):
         elif more:
             ceil_mode = more[0]
         kernel, step = self._along(kernel_size), self._along(stride or kernel_size)
-        line = input.flatten(2)
+        line = self._line(input)
         if self._along(dilation) > 1:
             raise RuntimeError("dilated pooling has no linear form here")
         line = F.avg_pool1d(line, kernel, step, self._along(padding), ceil_mode, count_include_pad=False)
         return self._upright(line)
+
+    def _power_pooling(self, input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        """The mean of the window."""
+        return self._pooling(input, kernel_size, stride, ceil_mode=ceil_mode)
+
+    def _resizing(self, input, size=None, scale_factor=None, mode="nearest", align_corners=None, *_, **__):
+        """Nearest or linear resizing by a factor, along the strip only: across it stays one pixel thin."""
+        modes = {"nearest": "nearest", "nearest-exact": "nearest-exact", "bilinear": "linear"}
+        if scale_factor is None or mode not in modes:
+            raise RuntimeError("resizing to a fixed size" if scale_factor is None else f"{mode} resizing")
+        factors = scale_factor if isinstance(scale_factor, list | tuple) else (scale_factor,)
+        factor = float(factors[self._place] if len(factors) > 1 else factors[0])
+        corners = {"align_corners": align_corners} if mode == "bilinear" else {}
+        return self._upright(F.interpolate(self._line(input), scale_factor=factor, mode=modes[mode], **corners))
+
+    def _line(self, input: torch.Tensor) -> torch.Tensor:
+        """The strip as [N, C, length]."""
+        across = 3 - self._place  # the dimension in which it is thin
+        if input.ndim != 4 or input.shape[across] != 1:
+            raise RuntimeError("a layer before makes the strip thicker than one pixel")
+        return input.squeeze(across)
 
     def _along(self, value: Any) -> int:
         values = tuple(value) if isinstance(value, list | tuple | torch.Size) else (value,)

@@ -1,6 +1,6 @@
 """The receptive field of every layer of a network: which input pixels one output value can see.
 
-Three recurrences (`field_axis`) are carried along the traced graph (`tracing`), for height and width apart. Where
+Three recurrences (`field.axis`) are carried along the traced graph (`field.tracing`), for height and width apart. Where
 branches meet, the field is the union of theirs. Where something lets a value see the whole image, as a
 squeeze-and-excitation gate does, the layer is "global", and the figures are those of the local path beside it.
 
@@ -11,13 +11,14 @@ code, google-research/receptive_field, for the published values that the tests c
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from math import floor
+from math import ceil, floor
 from typing import Any, Literal
 
 import torch
 from torch import fx, nn
 
-from cvcore.analysis.field.layout import is_lone, plane
+from cvcore.analysis.field.axis import Axis
+from cvcore.analysis.field.layout import axes_in, is_lone, is_rearranged, plane
 from cvcore.analysis.field.propagation import propagate
 from cvcore.analysis.field.state import State, whole_number
 from cvcore.analysis.field.tracing import Call, MisfitError, Trace, UntraceableError, trace
@@ -37,7 +38,9 @@ class Field:
     how far the fields of neighbouring outputs lie apart; `padding` how far output 0's reaches out of the image.
     Output (i, j) sees rows i · stride − padding to i · stride − padding + size − 1, and columns likewise.
     `status` "global": every output sees the whole image, as `note` says; the figures are those of the local path, None
-    where none is left. "unavailable": `note` says why. Strides are fractions after layers that enlarge.
+    where none is left. `note` says so where it sees all of one axis only ("global over the width"): along the other
+    one the field is local; along this one, without a local path, the figures are the image's side and a stride of 0.
+    "unavailable": `note` says why. Strides are fractions after layers that enlarge; sizes are upper bounds there.
     """
 
     name: str
@@ -57,14 +60,17 @@ class Field:
         """Whether its local field is larger than an image of this size, in height or width."""
         return self.size is not None and (self.size[0] > height or self.size[1] > width)
 
-    def box(self, row: int, column: int) -> tuple[Number, Number, Number, Number]:
-        """(top, left, bottom, right) of what output (row, column) sees, in pixels; the last two are exclusive.
+    def box(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """(top, left, bottom, right) of what output (row, column) sees, in whole pixels; the last two are exclusive.
 
         >>> Field("conv", "Conv2d", (14, 14), (3, 3), (2, 2), (1, 1), "local").box(0, 5)
         (-1, 9, 2, 12)
         """
-        top, left = (place * j - p for place, j, p in zip((row, column), self.stride, self.padding, strict=True))
-        return top, left, top + self.size[0], left + self.size[1]
+        places = zip((row, column), self.stride, self.padding, self.size, strict=True)
+        ends = [(place * j - p, place * j - p + size - 1) for place, j, p, size in places]
+        # a fraction of a pixel is in nobody's window; rounded first, because thirds are not exact
+        (top, bottom), (left, right) = [(ceil(round(a, 6)), floor(round(b, 6)) + 1) for a, b in ends]
+        return top, left, bottom, right
 
 
 @dataclass(frozen=True)
@@ -121,25 +127,49 @@ def fields_of_module(name: str, network: nn.Module | Callable[[], nn.Module], im
         states = propagate(traced.graph)
     except UntraceableError as error:
         return _unavailable(name, build, shape, str(error))
-    layers = tuple(_field(call, states) for call in traced.calls if call.is_leaf)
-    return Fields(name, shape, layers, _last_local(traced, states))
+    layers = tuple(_field(call, states, shape[1:]) for call in traced.calls if call.is_leaf)
+    return Fields(name, shape, layers, _last_local(traced, states, shape[1:]))
 
 
-def _field(call: Call, states: dict[fx.Node, Any]) -> Field:
-    """The row of one run of a module."""
+def _field(call: Call, states: dict[fx.Node, Any], sides: tuple[int, int]) -> Field:
+    """The row of one run of a module, for an image of these sides."""
     state = states.get(call.node)
     if not isinstance(state, State):
         reason = "its output does not depend on the image" if call.node is not None else "it returns no tensor"
         return Field(call.name, call.type, (), None, None, None, "unavailable", reason)
     size = stride = padding = None
-    if state.layout is not None and state.h is not None and state.w is not None:
-        size = tuple(floor(axis.size) for axis in (state.h, state.w))
-        stride = tuple(whole_number(axis.stride) for axis in (state.h, state.w))
-        padding = tuple(whole_number(-axis.start) for axis in (state.h, state.w))
+    output, axes = _output(state, call.node.meta["shape"]), _axes(state, sides)
     status, note = _status(state)
-    shape = call.node.meta["shape"]
-    output = (plane(state.layout) if state.layout is not None else ()) or (shape[2:] if len(shape) == 4 else ())
-    return Field(call.name, call.type, tuple(output), size, stride, padding, status, note)
+    if state.layout is not None and is_rearranged(state.layout) and status == "local":
+        status, note = "unavailable", "its rows and columns are not those of the image: a view has rearranged them"
+    if axes and status != "unavailable":
+        size = tuple(ceil(axis.size) for axis in axes)
+        stride = tuple(whole_number(axis.stride) for axis in axes)
+        padding = tuple(whole_number(-axis.start) for axis in axes)
+    return Field(call.name, call.type, output, size, stride, padding, status, note)
+
+
+def _axes(state: State, sides: tuple[int, int]) -> tuple[Axis, ...]:
+    """The local path along height and width. Where one axis has none left, because all of it is seen, the image's side
+    stands in; () where neither has one, or where rows and columns cannot be told apart."""
+    if state.layout is None or is_rearranged(state.layout) or (state.h is None and state.w is None):
+        return ()
+    found = [
+        Axis(0, side, 0) if state.axis(name) is None and name in state.seen_whole else state.axis(name)
+        for name, side in zip("hw", sides, strict=True)
+    ]
+    return () if None in found else tuple(found)
+
+
+def _output(state: State, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Height and width of a tensor's map; () where it has none, or nobody can tell which of its sides they are."""
+    layout = state.layout
+    if layout is not None and plane(layout) and not is_rearranged(layout):
+        return plane(layout)
+    if len(shape) != 4 or (layout is None and shape[1] == shape[2] != shape[3]):  # its channels may come last
+        return ()
+    last = layout is not None and not is_rearranged(layout) and any(map(axes_in, layout[:2]))
+    return tuple(shape[1:3] if last else shape[2:])
 
 
 def _status(state: State) -> tuple[Status, str]:
@@ -147,8 +177,10 @@ def _status(state: State) -> tuple[Status, str]:
     notes = list(state.notes)
     if state.offset:
         notes.append(f"branches out of line by up to {whole_number(state.offset)} px: all that they see together")
-    if state.through:
-        return "global", "; ".join([f"global, through {_listed(state.through)}", *notes])
+    if state.through and (len(state.seen_whole) == 2 or not state.unknown):
+        over = {("h",): " over the height", ("w",): " over the width"}.get(tuple(state.seen_whole), "")
+        texts = list(dict.fromkeys(each.text for each in state.through))
+        return "global", "; ".join([f"global{over}, through {_listed(texts)}", *notes])
     if state.unknown:
         return "unavailable", state.unknown
     return "local", "; ".join(notes)
@@ -158,7 +190,7 @@ def _listed(texts: Sequence[str]) -> str:
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
 
 
-def _last_local(traced: Trace, states: dict[fx.Node, Any]) -> Field | None:
+def _last_local(traced: Trace, states: dict[fx.Node, Any], sides: tuple[int, int]) -> Field | None:
     """The last map before the plane is given up. Adaptive pooling to several windows is not counted as one: it may
     spread one pixel over many outputs."""
     maps = [node for node in traced.graph.nodes if node.op == "call_function" and _is_map(states.get(node))]
@@ -176,8 +208,10 @@ def _last_local(traced: Trace, states: dict[fx.Node, Any]) -> Field | None:
         if not before:
             break
         named = before[0]
+    if named.op == "placeholder":  # the image itself, only seen in another shape
+        return None
     call = runs.get(named, Call("", "(own operations)"))
-    return _field(Call(call.name, call.type, node), states)
+    return _field(Call(call.name, call.type, node), states, sides)
 
 
 def _is_call(node: fx.Node, names: Sequence[str]) -> bool:

@@ -92,12 +92,43 @@ def test_height_and_width_are_measured_apart():
     assert [support(net, ["1"], 1, axis=axis)["1"].size for axis in ("h", "w")] == [4, 7]
 
 
+@pytest.mark.parametrize("axis", ["h", "w"])
+@pytest.mark.parametrize(
+    ("middle", "size"),
+    [
+        # 3 + 2 for the pooling's second and third place, + 2 · 3 for the last convolution's, three pixels apart
+        (nn.LPPool2d(2, 3), 11),
+        (nn.LPPool2d(2, 3, stride=1), 7),
+        # three neighbours of twice as many places: two different ones, 3 + 1
+        (nn.Upsample(scale_factor=2), 4),
+        (nn.Upsample(scale_factor=(2, 2), mode="nearest"), 4),
+        # output 2n − 1 … 2n + 1 blend places n − 1, n, n + 1: 3 + 2
+        (nn.Upsample(scale_factor=2, mode="bilinear"), 5),
+    ],
+    ids=str,
+)
+def test_power_pooling_and_enlarging_are_measured(middle, size, axis):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), middle, nn.Conv2d(2, 2, 3))
+    found = support(net, ["2"], 1, axis=axis)["2"]
+    layer = fields_of_module("typed", net, (1, 32, 32)).layers[-1]
+    assert found.size == size <= layer.size[0]
+    box = layer.box(found.unit, found.unit)
+    assert box[0] <= found.first and found.last < box[2]
+
+
 def test_layers_that_cannot_be_measured_say_why():
     net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1))
     with pytest.raises(ModelError, match="no layer is called 'conv'"):
         support(net, ["conv"], 1)
     with pytest.raises(ModelError, match="before the global pooling"):
         support(net, ["1"], 1)
+    for middle, reason in [
+        (nn.Upsample(size=(9, 9)), "cannot be measured: resizing to a fixed size"),
+        (nn.PixelShuffle(2), "cannot be measured: a layer before makes the strip thicker"),
+        (nn.MaxPool2d(3, dilation=2), "cannot be measured: dilated pooling"),
+    ]:
+        with pytest.raises(ModelError, match=reason):
+            support(nn.Sequential(nn.Conv2d(1, 4, 3), middle, nn.Conv2d(4, 2, 3)), ["2"], 1)
 
 
 def test_the_effective_field_of_a_linear_stack_is_a_gaussian():

@@ -11,6 +11,7 @@ Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional neu
 
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil, floor
 
 Number = int | Fraction
 
@@ -19,7 +20,8 @@ Number = int | Fraction
 class Axis:
     """The field of output 0, and how far the next output's lies from it; in input pixels.
 
-    Fractions come from layers that enlarge. There `size` is an upper bound, because neighbouring outputs differ.
+    Fractions come from layers that enlarge. There neighbouring outputs differ, and each sees no more than the whole
+    pixels between start + i·stride and start + i·stride + size − 1.
     """
 
     start: Number = 0
@@ -63,22 +65,23 @@ class Axis:
         """The middle of the field of output 0, counted from the middle of pixel 0."""
         return self.start + Fraction(self.size - 1, 2)
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether all outputs have fields of this size."""
-        return all(Fraction(value).denominator == 1 for value in (self.start, self.size, self.stride))
-
 
 def pooled(axis: Axis, size: int, outputs: int) -> tuple[Axis, bool]:
     """(after adaptive pooling of `size` positions to `outputs`, whether all windows are alike).
 
-    Window i is ⌊i·n/m⌋ to ⌈(i + 1)·n/m⌉: alike where m divides n, else the largest is given.
+    Window i begins at ⌊i·n/m⌋ and ends before ⌈(i + 1)·n/m⌉. They are alike where m divides n; else the step
+    of n/m is a fraction, and the window is given that holds all of them, however they are rounded.
 
     >>> pooled(Axis(), 14, 7)
     (Axis(start=0, size=2, stride=2), True)
+    >>> pooled(Axis(), 10, 4)  # 0–2, 2–4, 5–7, 7–9 lie within 2.5·i − 0.5 … 2.5·i + 2
+    (Axis(start=Fraction(-1, 2), size=Fraction(7, 2), stride=Fraction(5, 2)), False)
     """
     if size % outputs == 0:
         return axis.window(size // outputs, stride=size // outputs), True
-    windows = [-(-(index + 1) * size // outputs) - index * size // outputs for index in range(outputs)]
-    stride = axis.stride * Fraction(size, outputs)
-    return Axis(axis.start, axis.size + (max(windows) - 1) * axis.stride, stride), False
+    if size == 1:  # all outputs repeat the one position
+        return Axis(axis.start, axis.size, 0), True
+    step = Fraction(size, outputs)
+    begins = min(floor(index * step) - index * step for index in range(outputs))
+    ends = max(ceil((index + 1) * step) - 1 - index * step for index in range(outputs))
+    return Axis(axis.start + begins * axis.stride, axis.size + (ends - begins) * axis.stride, axis.stride * step), False

@@ -51,11 +51,20 @@ def is_lone(dim: Dim) -> bool:
     return len(dim) == 1 and dim[0].axis in ("h", "w") and dim[0].step == 1
 
 
-def is_flat(layout: Layout) -> bool:
-    """Whether rows or columns stand in the last dimension with the channels, or of a matrix: flattened for a linear
+def flattened(layout: Layout) -> set[str]:
+    """Which axes stand in the last dimension with the channels, or with each other in a matrix: flattened for a linear
     layer."""
     last = layout[-1] if layout else ()
-    return bool(axes_in(last)) and (len(layout) <= 2 or any(part.axis == "" for part in last))
+    held = axes_in(last)
+    return held if any(part.axis == "" for part in last) or (len(layout) <= 2 and len(held) == 2) else set()
+
+
+def is_rearranged(layout: Layout) -> bool:
+    """Whether it looks like maps [N, C, H, W], but its rows and columns are not those of the image: as after
+    `unflatten` with other sizes."""
+    if len(layout) != 4 or any(map(axes_in, layout[:2])) or not all(map(axes_in, layout[2:])):
+        return False
+    return not all(map(is_lone, layout[2:]))
 
 
 def plane(layout: Layout) -> tuple[int, int] | tuple[()]:

@@ -2,8 +2,12 @@
 
 from dataclasses import replace
 
+import torch
+from torch import fx
+
 from cvcore.analysis.field.layout import axes_in, axes_of, plain
-from cvcore.analysis.field.state import State, Step, UnknownFieldError, rule
+from cvcore.analysis.field.moves import ROOT_MEAN_SQUARE
+from cvcore.analysis.field.state import Reach, State, Step, UnknownFieldError, reach, rule
 
 WINDOWED = "window attention: what a unit sees depends on where it stands in its window"
 REDUCTIONS = {"mean": "global average pooling", "amax": "global max pooling", "max": "global max pooling"}
@@ -24,33 +28,55 @@ def reduction(step: Step) -> State:
         layout = tuple(() if index in dims else dim for index, dim in enumerate(state.layout))
     else:
         layout = tuple(rest)
-    through = (REDUCTIONS.get(step.name, f"{step.name} over the map"),) if lost else ()
-    return replace(state.with_layout(layout), through=through)
+    return replace(state.with_layout(layout), through=reach(_reduction_name(step, lost), lost))
+
+
+def _reduction_name(step: Step, axes: set[str]) -> str:
+    """What a reduction is called: the mean of squares belongs to nn.RMSNorm."""
+    if step.name == "mean" and _is_root_mean_square(step):
+        return ROOT_MEAN_SQUARE
+    named = REDUCTIONS.get(step.name, f"{step.name} over the map")
+    return named if len(axes) > 1 else named.removeprefix("global ").removesuffix(" over the map")
+
+
+def _is_root_mean_square(step: Step) -> bool:
+    """Whether squares are averaged, and divided by the root: pow, mean, perhaps plus epsilon, rsqrt."""
+    after = [*step.node.users, *(later for user in step.node.users for later in user.users)]
+    return _is_call(step.args["self"], "pow") and any(_is_call(node, "rsqrt") for node in after)
+
+
+def _is_call(node: fx.Node, name: str) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._overloadpacket.__name__.rstrip("_") == name
 
 
 @rule("_softmax", "_log_softmax", "softmax", "log_softmax", "_safe_softmax")
 def softmax(step: Step) -> State:
     state = step.state_of("self")
-    return replace(state, through=("softmax over the map",) if axes_in(state.layout[step.args["dim"]]) else ())
+    axes = axes_in(state.layout[step.args["dim"]])
+    return replace(state, through=reach("softmax over the map" if len(axes) > 1 else "softmax", axes))
 
 
 @rule("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training")
 def batch_norm(step: Step) -> State:
     """Learnt statistics are constants; those of the image itself, as in instance normalisation, see all of it."""
     counts = step.args.get("training", False)
-    return replace(step.state_of("input"), through=("normalisation by the map's own statistics",) if counts else ())
+    return replace(
+        step.state_of("input"), through=(Reach("normalisation by the map's own statistics"),) if counts else ()
+    )
 
 
 @rule("native_group_norm")
 def group_norm(step: Step) -> State:
-    return replace(step.state_of("input"), through=("group normalisation",))
+    return replace(step.state_of("input"), through=(Reach("group normalisation"),))
 
 
 @rule("native_layer_norm")
 def layer_norm(step: Step) -> State:
     state = step.state_of("input")
     normed = state.layout[-len(step.args["normalized_shape"]) :]
-    return replace(state, through=("layer normalisation over the map",) if axes_of(normed) else ())
+    axes = axes_of(normed)
+    text = "layer normalisation over the map" if len(axes) > 1 else "layer normalisation"
+    return replace(state, through=reach(text, axes))
 
 
 FACTORS = {
@@ -84,7 +110,8 @@ def _linear(state: State, place: int, shape: tuple[int, ...]) -> State:
     place %= len(state.layout)
     layout = [() if axes_in(dim) & lost else dim for dim in state.layout]
     layout = [plain(shape[index]) if index == place or not dim else dim for index, dim in enumerate(layout)]
-    return replace(state.with_layout(tuple(layout)), through=("a linear layer over positions",) if lost else ())
+    text = "a linear layer over positions" if len(lost) > 1 else "a linear layer"
+    return replace(state.with_layout(tuple(layout)), through=reach(text, lost))
 
 
 @rule(
@@ -104,7 +131,7 @@ def _attention(factors: list[State]) -> State:
     outside = [part for state in factors for dim in state.layout[:-2] for part in dim]
     if any(part.axis and part.size > 1 for part in outside):
         raise UnknownFieldError(WINDOWED)
-    return State(None, through=("attention",))
+    return State(None, through=(Reach("attention"),))
 
 
 @rule("roll")

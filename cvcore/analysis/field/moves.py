@@ -10,14 +10,15 @@ from cvcore.analysis.field.layout import (
     Part,
     axes_in,
     axes_of,
-    is_flat,
+    flattened,
     is_lone,
     plain,
     reshaped,
     resized,
 )
-from cvcore.analysis.field.state import State, Step, UnknownFieldError, rule, whole_number
+from cvcore.analysis.field.state import Reach, State, Step, UnknownFieldError, reach, rule, whole_number
 
+ROOT_MEAN_SQUARE = "normalisation by the root mean square"
 SPREAD = "a map of one position, spread out"
 GATE = "squeeze-and-excitation"
 SHUFFLES = ("channel_shuffle", "native_channel_shuffle")
@@ -31,9 +32,12 @@ def view(step: Step) -> State:
         if axes_of(state.layout):
             raise UnknownFieldError("a view cuts across rows and columns")
         layout = tuple(map(plain, step.shape))
-    if is_flat(layout):
-        dropped = tuple(() if axes_in(dim) else dim for dim in layout)
-        return replace(state.with_layout(dropped), through=("flatten",))
+    lost = flattened(layout)
+    if lost:
+        dropped = tuple(
+            plain(size) if axes_in(dim) & lost else dim for dim, size in zip(layout, step.shape, strict=True)
+        )
+        return replace(state.with_layout(dropped), through=reach("flatten", lost))
     return state.with_layout(layout)
 
 
@@ -64,8 +68,14 @@ def squeeze(step: Step) -> State:
 
 @rule("glu")
 def gated_halves(step: Step) -> State:
-    """One half of the channels times a gate made of the other."""
-    return _cut(step.state_of("self"), step.args["dim"], 0, 1, step.shape)
+    """One half of a dimension times a gate made of the other: of the channels, or of the rows or columns."""
+    state, place = step.state_of("self"), step.args["dim"] % len(step.shape)
+    halves = _cut(state, place, 0, 1, step.shape)
+    if not axes_in(state.layout[place]):
+        return halves
+    name, apart = state.layout[place][0].axis, step.shape[place]
+    both = state.axis(name).window(2, dilation=apart)  # two positions, half the map apart
+    return replace(halves, **{name: both}, notes=("two halves of the map, and all between them",))
 
 
 @rule("clone", "contiguous", "detach", "alias", "lift_fresh", "_to_copy", "as_strided", "copy", *SHUFFLES)
@@ -104,7 +114,7 @@ def select(step: Step) -> State:
     layout = list(state.layout)
     dim = layout.pop(place)
     lost = axes_in(dim)
-    if lost and not state.through:
+    if lost - state.seen_whole:
         raise UnknownFieldError("one position of the map is picked")
     kept = tuple(() if axes_in(other) & lost else other for other in layout)
     return state.with_layout(kept)
@@ -147,10 +157,14 @@ def pointwise(step: Step) -> State:
     base = max(states, key=lambda state: len(axes_of(state.layout)))
     others = [state for state in states if state is not base]
     found = _meet(base, others)
-    through = tuple(text for state in states for text in state.through)
+    through = tuple(each for state in states for each in state.through)
     gates = [state for state in others if not axes_of(state.layout) and state.through]
     if gates and axes_of(base.layout) and step.name == "mul":
-        through = (*base.through, *(text for state in others if state not in gates for text in state.through), GATE)
+        through = tuple(
+            Reach(GATE, each.axes) if state in gates and each.text != ROOT_MEAN_SQUARE else each
+            for state in [base, *others]
+            for each in state.through
+        )
     return replace(found, through=through)
 
 
@@ -161,7 +175,7 @@ def _broadcast(state: State, shape: Sequence[int], target: Sequence[int]) -> Sta
     through = state.through
     for dim, size, wanted in zip(state.layout, shape, target[missing:], strict=True):
         spread = size != wanted and axes_in(dim)
-        through = (*through, SPREAD) if spread else through
+        through = (*through, *reach(SPREAD, axes_in(dim))) if spread else through
         layout.append(dim if axes_in(dim) and not spread else plain(wanted))
     return replace(state.with_layout(tuple(layout)), through=through)
 
@@ -188,7 +202,11 @@ def _meet(base: State, others: Sequence[State], skip: int | None = None) -> Stat
     for other in others:
         if not axes_of(other.layout):
             continue
-        if _places(other, skip) != _places(base, skip):
+        ours, theirs = _places(base, skip), _places(other, skip)
+        # an average along one axis stands beside a map that still has both
+        if any(part not in (place, ()) for part, place in zip(theirs, ours, strict=True)) or not (
+            axes_of(other.layout) <= axes_of(base.layout)
+        ):
             raise UnknownFieldError("branches meet whose maps are arranged differently")
         for name in ("h", "w"):
             one, two = found.axis(name), other.axis(name)

@@ -13,6 +13,7 @@ from cvcore.analysis.field import windows as field_windows  # noqa: F401 - they 
 from cvcore.analysis.field.axis import Axis
 from cvcore.analysis.field.layout import of_images
 from cvcore.analysis.field.state import FRESH, RULES, State, Step, UnknownFieldError, is_pointwise, unique
+from cvcore.analysis.field.tracing import UNKNOWN
 
 MERGING = ("cat", "concatenate", "stack")  # like sums, they go on with the operands whose layout is known
 
@@ -38,6 +39,8 @@ def _after(step: Step) -> State | list[State] | None:
     inputs = [state for state, _ in step.inputs]
     if not inputs or step.name in FRESH:
         return None
+    if UNKNOWN in step.node.meta:
+        return _inherited(State(None, unknown=step.node.meta[UNKNOWN]), inputs, step)
     merges = step.name in MERGING or (step.name not in RULES and is_pointwise(step.node))
     found = State(None)
     if merges or all(state.layout is not None for state in inputs):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import fx
@@ -17,19 +17,31 @@ class UnknownFieldError(ModelError):
     """An operation whose effect on the field the recurrences cannot tell; the message says why."""
 
 
+class Reach(NamedTuple):
+    """What lets an output see the whole image along some axes: "h", "w" or "hw"."""
+
+    text: str
+    axes: str = "hw"
+
+
+def reach(text: str, axes: set[str]) -> tuple[Reach, ...]:
+    """One `Reach` along these axes; none where there are none."""
+    return (Reach(text, "".join(sorted(axes))),) if axes else ()
+
+
 @dataclass(frozen=True)
 class State:
     """The field of a tensor: the local path along height and width, and what else reaches every output.
 
     `layout` is None where rows and columns can no longer be told apart. An axis is None where no local path is left.
-    `offset` is by how many pixels branches that met were out of line. `through` names what lets an output see the whole
-    image; `unknown` says why the field cannot be told.
+    `offset` is by how many pixels branches that met were out of line. `through` says what lets an output see the whole
+    image, and along which axes; `unknown` why the field cannot be told.
     """
 
     layout: Layout | None
     h: Axis | None = None
     w: Axis | None = None
-    through: tuple[str, ...] = ()
+    through: tuple[Reach, ...] = ()
     notes: tuple[str, ...] = ()
     offset: Number = 0
     unknown: str = ""
@@ -37,6 +49,11 @@ class State:
     def axis(self, name: str) -> Axis | None:
         """The field along "h" or "w"."""
         return self.h if name == "h" else self.w
+
+    @property
+    def seen_whole(self) -> set[str]:
+        """Along which of "h" and "w" every output sees the whole image."""
+        return {axis for each in self.through for axis in each.axes}
 
     def with_layout(self, layout: Layout | None, **changes: Any) -> "State":
         """This state on another layout; an axis that the layout does not hold any more is dropped."""
@@ -120,7 +137,7 @@ def is_pointwise(node: fx.Node) -> bool:
     return torch.Tag.pointwise in node.target.tags or node.target._overloadpacket.__name__.rstrip("_") in UNTAGGED
 
 
-def unique(groups: Iterable[Iterable[str]]) -> tuple[str, ...]:
+def unique(groups: Iterable[Iterable[Any]]) -> tuple[Any, ...]:
     """All texts, each once, in the order of their first appearance."""
     return tuple(dict.fromkeys(text for group in groups for text in group))
 

@@ -19,6 +19,7 @@ from cvcore.analysis.summary import meta_copy
 from cvcore.errors import ModelError
 from cvcore.models import fit
 
+UNKNOWN = "unknown"  # key of the reason why the field cannot be told from here on
 IMAGE = "image"  # target of the graph's input node
 CONSTANT = "constant"  # target of nodes for weights and whatever else does not come from the image
 
@@ -99,7 +100,7 @@ class _Recorder(HookedMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        self._refuse_partial_writing(func, args)
+        written = self._written_in_part(func, args)
         args, kwargs = tree_map_only(torch.Tensor, self._node_of, (tuple(args), kwargs))
         node = self.trace.graph.call_function(func, args, kwargs)
         node.meta[IMAGE] = any(each.meta.get(IMAGE) for each in node.all_input_nodes)
@@ -110,15 +111,27 @@ class _Recorder(HookedMode):
                 if isinstance(part, torch.Tensor):
                     self._note(part, self.trace.graph.call_function(operator.getitem, (node, index)))
                     self._nodes[id(part)].meta[IMAGE] = node.meta[IMAGE]
+        if written is not None:
+            self._lose(written, node)
         return out
 
-    def _refuse_partial_writing(self, func, args: tuple) -> None:
-        """Raises UntraceableError where values from the image are written into a part of another tensor: the graph
-        would go on with that tensor as it was."""
+    def _written_in_part(self, func, args: tuple) -> torch.Tensor | None:
+        """The tensor of which a part is overwritten with values from the image, or None: the graph would go on with it
+        as it was."""
         if func._schema.is_mutable and args and isinstance(args[0], torch.Tensor) and args[0]._is_view():
-            written = [self._node_of(each) for each in args[1:] if isinstance(each, torch.Tensor)]
-            if any(node.meta.get(IMAGE) for node in written):
-                raise UntraceableError(f"{self.place()} overwrites a part of a tensor, which the graph cannot show")
+            values = [self._node_of(each) for each in args[1:] if isinstance(each, torch.Tensor)]
+            if any(node.meta.get(IMAGE) for node in values):
+                return args[0]._base
+        return None
+
+    def _lose(self, whole: torch.Tensor, by: fx.Node) -> None:
+        """Gives `whole`, and every part that was taken from it, a new node whose field nobody can tell."""
+        reason = f"{self.place()} overwrites a part of a tensor, which the graph cannot show"
+        for tensor in self._kept:
+            if tensor is whole or tensor._base is whole:
+                node = self.trace.graph.call_function(by.target, by.args, by.kwargs)
+                node.meta |= {IMAGE: True, UNKNOWN: reason, "shape": tuple(tensor.shape)}
+                self._nodes[id(tensor)] = node
 
     def _enters(self, module: nn.Module, inputs: tuple) -> None:
         if self._open:
@@ -129,7 +142,7 @@ class _Recorder(HookedMode):
     def _leaves(self, module: nn.Module, inputs: tuple, output: object) -> None:
         call = self._open.pop()
         first = output[0] if isinstance(output, list | tuple) and output else output  # attention: with its weights
-        call.node = self._nodes.get(id(first))
+        call.node = self._node_of(first) if id(first) in self._nodes else None
 
     def _note(self, tensor: torch.Tensor, node: fx.Node) -> None:
         node.meta["shape"] = tuple(tensor.shape)

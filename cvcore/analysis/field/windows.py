@@ -6,10 +6,10 @@ from typing import Any
 
 from cvcore.analysis.field.axis import Axis, pooled
 from cvcore.analysis.field.layout import axes_in, is_lone, plain, resized
-from cvcore.analysis.field.state import State, Step, UnknownFieldError, rule
+from cvcore.analysis.field.state import State, Step, UnknownFieldError, reach, rule
 
 AT_MOST = "at most: outputs of a layer that enlarges differ"
-UNEVEN = "the largest of windows of differing size"
+UNEVEN = "at most: windows of differing size or spacing"
 
 AxisMove = Callable[[int, Axis], Axis]  # (which of the spatial dimensions, its axis) → the axis afterwards
 
@@ -92,9 +92,9 @@ def adaptive_pooling(step: Step) -> State:
         layout = tuple(
             plain(1) if place - len(found.layout) + 2 in lost else dim for place, dim in enumerate(found.layout)
         )
-        found = replace(
-            found.with_layout(layout), through=(f"global {'max' if 'max' in step.name else 'average'} pooling",)
-        )
+        axes = {axis for place in lost for axis in axes_in(state.layout[place - 2])}
+        text = f"{'global ' if len(axes) > 1 else ''}{'max' if 'max' in step.name else 'average'} pooling"
+        found = replace(found.with_layout(layout), through=reach(text, axes))
     return replace(found, notes=() if all(alike) else (UNEVEN,))
 
 
@@ -113,8 +113,9 @@ def padding(step: Step) -> State:
 def upsampling(step: Step) -> State:
     argument = "input" if "input" in step.args else "self"
     factors = []
-    for size, output in zip(step.shape_of(argument)[-2:], step.shape[-2:], strict=True):
-        if output % size or (step.args.get("align_corners") and output != size):
+    scales = step.args.get("scale_factors") or [step.args.get("scales_h"), step.args.get("scales_w")]
+    for size, output, scale in zip(step.shape_of(argument)[-2:], step.shape[-2:], scales, strict=True):
+        if output % size or scale not in (None, output // size) or (step.args.get("align_corners") and output != size):
             raise UnknownFieldError("resizing by a fraction gives every output a window of its own")
         factors.append(output // size)
 

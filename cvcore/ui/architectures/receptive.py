@@ -152,7 +152,8 @@ def _checked(field, measured: tuple[int, int] | None) -> str:
     """What the measurement of the size says beside the computed one."""
     if measured is None:
         return ""
-    verdict = "as computed" if measured == field.size else f"but {data.pair(field.size)} was computed"
+    upper = " at most" if "at most" in field.note else ""
+    verdict = "as computed" if measured == field.size else f"{data.pair(field.size)}{upper} was computed"
     return f" Measured size on a linear copy: {data.pair(measured)} px, {verdict}."
 
 
