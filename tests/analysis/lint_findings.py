@@ -1,4 +1,6 @@
-"""What the lint's tests share: picking findings."""
+"""What the lint's tests share: picking findings, and a head for a network of convolutions."""
+
+from torch import nn
 
 from cvcore.analysis.lint import Finding
 
@@ -19,3 +21,8 @@ def only(findings, rule) -> Finding:
 def serious(findings) -> list[Finding]:
     """Mistakes and cautions."""
     return [finding for finding in findings if finding.level != "note"]
+
+
+def image_head(*layers, channels=32):
+    """A classifier of ten classes on layers that end with a map."""
+    return nn.Sequential(*layers, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 10))

@@ -2,12 +2,13 @@
 
 import json
 import random
+import subprocess
+import sys
 
 import pytest
 import torch
 import torchvision
 from torch import nn
-from torch.nn import functional
 
 from cvcore.analysis.lint import LEVELS, RULES, lint, lint_module
 from cvcore.errors import ConfigError, ModelError
@@ -44,101 +45,11 @@ def test_all_other_torchvision_classifiers_get_nothing_but_notes(name):
     assert serious(lint(f"torchvision:{name}")) == []
 
 
-class DenseOverTheBatch(nn.Module):
-    """The tutorial's network with a hidden layer, as it is printed there: its softmax runs over the batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.hidden = nn.Linear(784, 100)
-        self.out = nn.Linear(100, 10)
-
-    def forward(self, x):
-        x = functional.relu(self.hidden(x.view(-1, 784)))
-        return functional.log_softmax(self.out(x), dim=0)
-
-
-@pytest.mark.parametrize("loss", ["nll", "cross_entropy"])
-def test_a_softmax_over_the_batch_is_a_mistake(loss):
-    layers = [nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10), nn.LogSoftmax(0)]
-    for model, where in ((DenseOverTheBatch(), ""), (nn.Sequential(*layers), "4")):
-        finding = only(lint_module(model, DIGITS, 10, loss=loss), "softmax-dim")
-        assert (finding.level, finding.where) == ("mistake", where)
-        assert finding.fix.startswith("dim=1")
-        columns = model(torch.rand(5, *DIGITS)).exp().sum(dim=0)  # what it says: over images, not over classes
-        assert torch.allclose(columns, torch.ones(10))
-
-
-def test_the_same_as_typed_text():
-    text = "nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10), nn.LogSoftmax(dim={}))"
-    assert found(lint(text.format(0), loss="nll"), "mistake") == ["softmax-dim"]
-    assert lint(text.format(1), loss="nll") == ()
-
-
-@pytest.mark.filterwarnings("ignore:Implicit dimension")
-def test_a_softmax_without_dim_is_a_caution_where_the_guess_is_right():
-    # PyTorch's own answer for two axes is that of dim=1, for three that of dim=0
-    rows, blocks = torch.rand(4, 3), torch.rand(4, 3, 2)
-    assert torch.equal(functional.softmax(rows), functional.softmax(rows, 1))
-    assert torch.equal(functional.softmax(blocks), functional.softmax(blocks, 0))
-    flat = lint_module(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.LogSoftmax()), DIGITS, 10, loss="nll")
-    assert (only(flat, "softmax-dim").level, only(flat, "softmax-dim").fix) == ("caution", "dim=1")
-    tokens = nn.Sequential(nn.Flatten(2), nn.Softmax(), nn.Flatten(), nn.Linear(784, 10))
-    assert only(lint_module(tokens, DIGITS, 10), "softmax-dim").level == "mistake"
-
-
-def test_softmax_before_cross_entropy_is_a_mistake_with_the_loss_it_cannot_go_below():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10), nn.Softmax(dim=1))
-    finding = only(lint_module(model, DIGITS, 10), "softmax-before-loss")
-    assert (finding.level, finding.where) == ("mistake", "2")
-    # the best it can do, by PyTorch: all of the first softmax on the right class
-    lowest = functional.cross_entropy(torch.eye(10)[:1], torch.tensor([0])).item()
-    assert f"{lowest:.2f}" in finding.message
-    assert f"{100 * torch.eye(10)[0].softmax(0)[0]:.1f} %" in finding.message
-
-
-def test_an_alexnet_with_two_classes_and_a_softmax_appended():
-    def build():
-        alexnet = torchvision.models.alexnet(weights=None)
-        return nn.Sequential(alexnet, nn.Linear(1000, 2), nn.Softmax(dim=1))
-
-    findings = lint_module(build, (3, 224, 224), 2)
-    assert "softmax-before-loss" in found(findings, "mistake")
-    assert "0.classifier.6" in only(findings, "no-nonlinearity").message + only(findings, "no-nonlinearity").fix
-
-
-@pytest.mark.parametrize(
-    ("last", "loss", "rule", "level"),
-    [
-        (nn.LogSoftmax(dim=1), "cross_entropy", "softmax-before-loss", "note"),
-        (nn.LogSoftmax(dim=1), "nll", None, None),
-        (nn.Identity(), "nll", "logits-into-nll", "mistake"),
-        (nn.Softmax(dim=1), "nll", "logits-into-nll", "mistake"),
-        (nn.Sigmoid(), "cross_entropy", "bounded-logits", "mistake"),
-        (nn.Tanh(), "cross_entropy", "bounded-logits", "mistake"),
-        (nn.ReLU(), "cross_entropy", "bounded-logits", "caution"),
-        (nn.Dropout(0.5), "cross_entropy", "dropout-on-output", "caution"),
-        (nn.Identity(), "cross_entropy", None, None),
-    ],
-)
-def test_what_the_loss_receives(last, loss, rule, level):
-    findings = lint_module(nn.Sequential(nn.Flatten(), nn.Linear(784, 10), last), DIGITS, 10, loss=loss)
-    assert [(finding.rule, finding.level) for finding in findings] == ([(rule, level)] if rule else [])
-
-
-def test_log_softmax_before_cross_entropy_is_harmless_as_the_note_says():
-    logits, labels = torch.randn(6, 10), torch.arange(6)
-    twice = functional.cross_entropy(logits.log_softmax(1), labels)
-    assert torch.allclose(twice, functional.cross_entropy(logits, labels))
-
-
-@pytest.mark.parametrize("low", [0.0, -1.0])
-def test_the_lowest_loss_of_bounded_logits_is_torchs(low):
-    last = nn.Sigmoid() if low == 0 else nn.Tanh()
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 7), last)
-    best = torch.full((1, 7), low)
-    best[0, 3] = 1
-    lowest = functional.cross_entropy(best, torch.tensor([3])).item()
-    assert f"{lowest:.2f}" in only(lint_module(model, DIGITS, 7), "bounded-logits").message
+def test_the_lint_leaves_the_terminal_to_its_findings():
+    networks = ["nn.Sequential(nn.Flatten(), nn.Softmax())", "nn.Sequential(nn.Conv2d(1, 4, 2, padding='same'))"]
+    code = f"from cvcore.analysis.lint import lint\nfor each in {networks!r}: print(len(lint(each)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stderr == "" and len(done.stdout.split()) == 2
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16", "torchvision:vgg16_bn", "resnet18"])
@@ -198,23 +109,6 @@ def test_what_does_not_exist_is_one_line(arguments, error, says):
     with pytest.raises(error, match=says) as raised:
         lint(**arguments)
     assert "\n" not in str(raised.value)
-
-
-def test_a_softmax_over_an_axis_of_one_s_own_is_no_mistake():
-    class Selective(nn.Module):
-        """Two branches, weighed against each other for every channel, as in selective kernel networks."""
-
-        def __init__(self):
-            super().__init__()
-            self.small, self.large = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(1, 8, 5, padding=2)
-            self.head = nn.Linear(8, 10)
-
-        def forward(self, x):
-            both = torch.stack([self.small(x).relu(), self.large(x).relu()])  # [2, N, C, H, W]
-            weights = both.mean((3, 4)).softmax(0)
-            return self.head((both * weights[..., None, None]).sum(0).mean((2, 3)))
-
-    assert serious(lint_module(Selective(), DIGITS, 10)) == []
 
 
 def test_layers_without_sizes_are_said_to_have_none():

@@ -11,14 +11,15 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from cvcore.analysis.lint import dropouts, ends, sizes, softmaxes, stacks, weights  # noqa: F401 - they register rules
+from cvcore.analysis.lint import ends, linear, sizes, softmaxes, stacks, training, weights  # noqa: F401 - their rules
 from cvcore.analysis.lint.finding import LEVELS, LOSSES, RULES, Finding, Rule, View, findings
-from cvcore.analysis.lint.trace import Failure, Trace, record
+from cvcore.analysis.lint.ops import Failure, Trace
+from cvcore.analysis.lint.trace import record
 from cvcore.analysis.summary import meta_copy
 from cvcore.errors import ConfigError, ModelError
 from cvcore.models import fit, typed, zoo
 from cvcore.models.parsing.parse import parse
-from cvcore.models.parsing.shapes import assemble
+from cvcore.models.parsing.shapes import assemble, leaves
 
 __all__ = ["LEVELS", "LOSSES", "RULES", "Finding", "Rule", "lint", "lint_module"]
 
@@ -49,6 +50,7 @@ def lint(
         lambda: (typed if is_typed else zoo).build(name, shape, classes),  # a text as given: errors point into it
         shape,
         unchecked=(lambda: assemble(parse(name))) if is_typed else None,
+        place=(lambda error: _path(name, error)) if is_typed else None,
         num_classes=classes if data_classes is None else data_classes,
         loss=loss,
         batch_size=batch_size,
@@ -100,6 +102,7 @@ def _findings(
     object_side: int | None,
     misfit: Callable[[str], str],
     unchecked: Callable[[], nn.Module] | None = None,
+    place: Callable[[ModelError], str] | None = None,
     **known,
 ) -> tuple[Finding, ...]:
     fit.check_request(name, shape, 1 if num_classes is None else num_classes)
@@ -111,7 +114,7 @@ def _findings(
     except ModelError as error:  # what can be said of the layers before is said all the same
         model = _made(unchecked) if unchecked else nn.Identity()
         trace = record(model, shape) if unchecked else Trace((), None, "", {})
-        trace = replace(trace, output=None, failure=_where(error, trace.failure))
+        trace = replace(trace, output=None, failure=_where(error, trace.failure, place(error) if place else ""))
         text = str(error)
     side = min(shape[1:]) if object_side is None else object_side
     return findings(View(name, shape, num_classes, loss, batch_size, side, model, trace, text, **known))
@@ -135,10 +138,19 @@ def _made(build: Callable[[], nn.Module]) -> nn.Module:
         return meta_copy(model).eval()
 
 
-def _where(error: ModelError, seen: Failure | None) -> Failure:
-    """The failure of a network that is not even built for this image: the layer and what to do are in the message."""
-    if seen:
+def _where(error: ModelError, seen: Failure | None, place: str) -> Failure:
+    """The failure of a network that is not even built for this image: the layer and what to do are in the message.
+
+    `place` is the layer that the error is about, where that is known.
+    """
+    if seen and place in ("", seen.where):
         return seen
     said, _, todo = str(error).rpartition(": ")
     words = said.partition("layer ")[2].split()
-    return Failure(words[0].rstrip(":") if words else "", said, todo, True)
+    return Failure(place or (words[0].rstrip(":") if words else ""), said, todo, True)
+
+
+def _path(text: str, error: ModelError) -> str:
+    """The path of the layer of a typed network that an error points at; "" where it points at none."""
+    spot = getattr(error, "line", 0), getattr(error, "column", 0)
+    return next((path for layer, path in leaves(parse(text)) if (layer.line, layer.column) == spot), "")

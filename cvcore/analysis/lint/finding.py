@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from cvcore.analysis.lint.trace import Op, Trace
+from cvcore.analysis.lint.ops import Op, Trace
 from cvcore.analysis.receptive_field import Fields, fields_of_module
 from cvcore.errors import ModelError
 
@@ -99,6 +99,12 @@ class View:
             op = op.source
         return Last(op, tuple(passed))
 
+    @property
+    def outputs(self) -> int:
+        """How many logits an image gets; 0 where the output is no row of them."""
+        shape = self.trace.output.shape if self.trace.output else ()
+        return shape[1] if len(shape) > 1 else 0
+
 
 class Last(NamedTuple):
     """The last operation that is more than a reshape, an average or a dropout, and those `passed` after it."""
@@ -176,10 +182,10 @@ def some(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun.
+def plural(count: int, noun: str, many: str = "") -> str:
+    """A count with its noun, whose plural is `many` where it takes more than an s.
 
     >>> plural(1, "parameter"), plural(1200, "parameter")
     ('1 parameter', '1,200 parameters')
     """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"

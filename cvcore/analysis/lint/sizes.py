@@ -70,7 +70,8 @@ def padding_only_weights(view: View) -> Iterator[Remark]:
     for op in view.ops:
         if not op.is_conv:
             continue
-        sides = zip(op.module.kernel_size, op.arrived[2:], strict=True)
+        kernel_size = op.module.kernel_size
+        sides = zip(kernel_size, op.arrived[-len(kernel_size) :], strict=True)  # a batch may be missing
         share = 1 - 1 / prod(kernel if side == 1 else 1 for kernel, side in sides)
         if share:
             found.append(op)

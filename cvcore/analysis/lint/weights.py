@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import prod
 
 from cvcore.analysis.lint.finding import BATCH_NORMS, PASSING, Remark, View, note, plural, rule, some
-from cvcore.analysis.lint.trace import Op
+from cvcore.analysis.lint.ops import Op
 
 SHARE = 0.5  # of all parameters in fully connected layers: worth a note
 BLOCK = 64  # operations: no residual block has more
@@ -15,7 +15,10 @@ def large_linear(view: View) -> Iterator[Remark]:
     """Only of networks that flatten a map of a convolution: after an average the layer is as small as it can be."""
     linears = [op for op in view.ops if op.is_linear and len(op.arrived) == 2]
     total = sum(p.numel() for p in view.model.parameters())
-    if not linears or not any(op.is_conv for op in view.ops) or not _reads_map(linears[0]):
+    if not linears or not any(op.is_conv for op in view.ops):
+        return
+    map_ = _map_before(linears[0])
+    if map_ is None or prod(map_.shape[2:]) == 1:
         return
     sizes = {op.where: sum(p.numel() for p in op.module.parameters()) for op in linears}
     share = sum(sizes.values()) / total
@@ -26,16 +29,17 @@ def large_linear(view: View) -> Iterator[Remark]:
             where,
             f"Fully connected layers hold {100 * share:.0f} % of the {total:,} parameters, this one alone "
             f"{layer.in_features:,}·{layer.out_features:,}: much memory, and easily overfitted.",
-            "nn.AdaptiveAvgPool2d(1) before the first of them: one value a channel instead of a map",
+            f"nn.AdaptiveAvgPool2d(1) before nn.Flatten(), and in_features={map_.shape[1]} in layer "
+            f"{linears[0].where or '(network)'}: one value a channel instead of a map",
         )
 
 
-def _reads_map(op: Op) -> bool:
-    """Whether a fully connected layer reads every position of a map, and not one value a channel."""
+def _map_before(op: Op) -> Op | None:
+    """What made the map that a fully connected layer reads, through reshapes and dropouts; None where it reads none."""
     source = op.source
     while source is not None and source.kind in PASSING and len(source.shape) < 4:
         source = source.source
-    return source is not None and prod(source.shape[2:]) > 1
+    return source if source is not None and len(source.shape) > 2 else None
 
 
 @rule("idle-parameters", "Every parameter has a part in the output")

@@ -4,7 +4,7 @@ Shapes are those of one image, without the batch: (C, H, W) before a Flatten, (f
 """
 
 from collections.abc import Mapping
-from math import prod
+from math import gcd, prod
 from typing import Any
 
 from cvcore.models.fit import image_text
@@ -40,7 +40,7 @@ def fix(kind: str, settings: Mapping[str, Any], arrives: tuple[int, ...]) -> str
         more = f" (of {image_text(arrives)})" if len(arrives) > 1 else ""
         count = settings[name]
         noun = "channel" if count == 1 else "channels"
-        return f"expects {count} {noun}, gets {arrives[0]}{more}: {name}={arrives[0]}"
+        return f"expects {count} {noun}, gets {arrives[0]}{more}: {name}={arrives[0]}{_divisor(settings, arrives[0])}"
     if kind == "Conv2d" or kind in _POOLS:
         return _reflection(kind, settings, arrives) or _window(kind, settings, arrives)
     if kind in _WITH_DIM:
@@ -59,6 +59,14 @@ def fix(kind: str, settings: Mapping[str, Any], arrives: tuple[int, ...]) -> str
         "Upsample": _upsample,
     }.get(kind)
     return found(settings, arrives) if found else None
+
+
+def _divisor(settings: Mapping[str, Any], channels: int) -> str:
+    """As " and groups=2", where the layer's groups would not divide its new number of channels; else nothing."""
+    name = "num_groups" if "num_groups" in settings else "groups"
+    groups = settings.get(name, 1)
+    most = gcd(groups, channels)
+    return "" if most == groups else f" and {name}={most}"
 
 
 def _not_an_image(kind: str, arrives: tuple[int, ...]) -> str:
