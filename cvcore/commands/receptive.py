@@ -3,6 +3,7 @@
 import argparse
 
 from cvcore.commands.terminal import print_json, say, shape
+from cvcore.config import network_label
 from cvcore.tables import table
 
 COLUMNS = ["name", "type", "output", "field", "stride", "padding", "status"]
@@ -28,7 +29,7 @@ def rf(options: argparse.Namespace) -> int:
         for layer in found.layers
     ]
     say(table(rows, COLUMNS))
-    last, where = found.last_local, f"{found.model} on {shape(found.input)}"
+    last, where = found.last_local, f"{network_label(found.model)} on {shape(found.input)}"
     if found.reason:
         say(f"{where}: unavailable, {found.reason}")
     elif last is None:

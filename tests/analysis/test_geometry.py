@@ -268,7 +268,7 @@ class TestCommand:
         assert [layer["output"] for layer in found["layers"]] == [[28, 28], [14, 14]]
 
     def test_what_fails_is_told(self):
-        with pytest.raises(ConfigError, match="conv 15: .* does not fit into 14 pixels"):
+        with pytest.raises(ConfigError, match=r"conv 15: .* does not fit into 14 pixels"):
             self.call(layers="maxpool 2; conv 15", json=False)
 
     def test_backwards(self, capsys):
