@@ -91,7 +91,7 @@ def take_asked() -> None:
             st.session_state["network"] = typed_text.pretty(asked)
         st.session_state["model"] = YOUR_OWN
     elif twin_of := next((spec.name for spec in zoo.own_models() if spec.small_stem == asked), None):
-        st.session_state |= {"model": twin_of, "stem": STEMS[1]}
+        st.session_state.update(model=twin_of, stem=STEMS[1])
     elif asked.startswith(zoo.THEIRS):
         with suppress(ModelError):
             st.session_state["model"] = zoo.find(asked).name

@@ -72,6 +72,16 @@ def test_the_stem_switch_chooses_the_twin_for_small_images(page):
     assert metrics(app)["Parameters"] == "11.2 M"
 
 
+def test_links_may_name_a_network_in_other_forms(page):
+    app = page("architectures", model="resnet18-small")
+    assert (app.selectbox[0].value, metrics(app)["Parameters"]) == ("resnet18", "11.2 M")
+    assert page("architectures", model="torchvision:vit_b_32").selectbox[0].value == "vit_b_32"
+    app = page("architectures", model=PERCEPTRON)
+    assert app.selectbox[0].value == "your own"
+    assert metrics(app)["Parameters"] == "7.85 k"
+    assert not app.error
+
+
 def test_a_typed_network_is_like_any_other(page):
     app = page("architectures", model="your own", network=PERCEPTRON)
     assert metrics(app)["Parameters"] == "7.85 k"
