@@ -87,10 +87,11 @@ def _show(name: str, image: ImageShape, classes: int) -> None:
     with above:
         with st.spinner("Counting …"):
             summary, stages = summary_of(name, image, classes, choice.head_only)
-            table = table_of(name, image, classes, choice.head_only)
         _totals(summary)
         _costs(summary, stages, zoo.find(name).label)
         st.subheader("Layers, in the order they run", anchor=False)
+        with st.spinner("Tracing receptive fields …"):  # takes as long again: the totals need not wait for it
+            table = table_of(name, image, classes, choice.head_only)
         _layer_table(summary, table)
     layers_memory.show(summary, choice)
     with st.expander("How these numbers are counted"):
