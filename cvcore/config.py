@@ -9,11 +9,11 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from cvcore.errors import ConfigError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: each class draws its held-out images by itself
 
 MAX_NETWORK = 20_000  # characters of a typed network
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$"
@@ -84,36 +84,119 @@ class ModelConfig(_Frozen):
         return network_label(self.name)
 
 
+def _split(given: Any) -> Any:
+    """A list of values where it may come as one text, "flip, shift", from a command line or an address."""
+    if isinstance(given, str):
+        return tuple(part.strip() for part in given.split(",") if part.strip())
+    return given
+
+
+def _each_once(values: tuple) -> tuple:
+    """`values` sorted, since their order means nothing, and with each there once."""
+    return tuple(sorted(set(values)))
+
+
+Optimizer = Literal["adam", "adamw", "sgd", "rmsprop"]
+Schedule = Literal["constant", "step", "multistep", "cosine", "onecycle", "plateau"]
+Augmentation = Literal["erase", "flip", "jitter", "rotate", "shift", "zoom"]
+# What the loops of tutorials get wrong, to be shown on purpose; see cvcore.training.faults
+Fault = Literal[
+    "batch-mean",
+    "batch-sum",
+    "eval-for-ever",
+    "grads-never-zeroed",
+    "grads-zeroed-each-epoch",
+    "saves-last",
+    "schedule-not-stepped",
+    "sorted-by-class",
+    "train-as-test",
+    "unshuffled",
+]
+
+
 class TrainConfig(_Frozen):
     """How the network is trained."""
 
-    optimizer: Literal["adam", "adamw", "sgd"] = Field("adam", description="rule that turns gradients into steps")
-    lr: PositiveRate = Field(0.002, description="learning rate at the start")
-    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that sgd keeps")
+    optimizer: Optimizer = Field("adam", description="rule that turns gradients into steps")
+    lr: PositiveRate = Field(0.002, description="learning rate at the start; of onecycle: the highest")
+    momentum: float = Field(0.0, ge=0, lt=1, description="share of the last step that sgd and rmsprop keep")
+    nesterov: bool = Field(False, description="sgd looks ahead: the gradient where momentum leads to")
     weight_decay: float = Field(0.0, ge=0, le=1, description="pull of the weights towards zero")
-    schedule: Literal["constant", "step", "cosine"] = Field(
-        "constant", description="how the learning rate falls · step: times gamma every step_size epochs · cosine: to 0"
+    schedule: Schedule = Field(
+        "constant",
+        description="how the learning rate changes · step: times gamma every step_size epochs · multistep: times gamma "
+        "after the epochs in milestones · cosine: to 0 · onecycle: up, then down to almost 0 · plateau: times gamma "
+        "where the validation loss has not fallen for plateau_patience epochs",
     )
     step_size: int = Field(0, ge=0, le=100_000, description="epochs between two drops of the step schedule")
-    gamma: float = Field(0.1, gt=0, le=1, description="factor of one drop of the step schedule")
+    milestones: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=100_000)], ...], BeforeValidator(_split), AfterValidator(_each_once)
+    ] = Field((), max_length=100, description="epochs after which the multistep schedule drops, such as 30,60")
+    gamma: float = Field(0.1, gt=0, le=1, description="factor of one drop of a schedule that drops")
+    plateau_patience: int = Field(0, ge=0, le=100_000, description="epochs without a better validation loss to a drop")
+    warmup: int = Field(0, ge=0, le=100_000, description="epochs in which the learning rate rises from almost 0")
     batch_size: int = Field(64, ge=1, le=65_536, description="images for one optimizer step")
     epochs: int = Field(10, ge=1, le=100_000, description="passes over the training images")
-    seed: int = Field(0, ge=0, lt=2**31, description="decides first weights, order of images and dropout")
+    patience: int = Field(
+        0, ge=0, le=100_000, description="stop early after so many epochs without a better one; 0 = never"
+    )
+    loss: Literal["auto", "cross_entropy", "nll"] = Field(
+        "auto", description="auto: nll where the network gives log-probabilities, else cross-entropy of its logits"
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="share of the target that is spread over all classes, in training"
+    )
+    augment: Annotated[tuple[Augmentation, ...], BeforeValidator(_split), AfterValidator(_each_once)] = Field(
+        (), description="random changes, drawn anew for every image: erase, flip, jitter, rotate, shift, zoom"
+    )
+    clip: float = Field(
+        0.0, ge=0, le=1e6, allow_inf_nan=False, description="longest gradient, over all weights; 0 = any"
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="type of the numbers that layers compute with; the 16-bit ones save time on a GPU"
+    )
+    seed: int = Field(0, ge=0, lt=2**31, description="decides first weights, order of images, augmentation and dropout")
     selection: Literal["validation", "test", "last"] = Field(
         "validation",
         description="what chooses the best epoch · test: the test set, as the tutorials do: nothing is held out, "
         "and the reported accuracy is optimistic · last: the last epoch is kept",
     )
+    faults: Annotated[tuple[Fault, ...], BeforeValidator(_split), AfterValidator(_each_once)] = Field(
+        (), description="mistakes made on purpose, to see what they cost: see the recipes"
+    )
 
     @model_validator(mode="after")
     def _values_fit_together(self) -> "TrainConfig":
-        if self.momentum and self.optimizer != "sgd":
-            raise ValueError(f"momentum: given {self.momentum} with {self.optimizer}, only sgd takes it; use sgd or 0")
-        if self.schedule == "step" and self.step_size == 0:
-            raise ValueError("step_size: given 0, the step schedule needs epochs between two drops, 1 or more")
-        if self.schedule != "step" and (self.step_size or self.gamma != 0.1):
-            raise ValueError(f"step_size and gamma belong to the step schedule; the schedule is {self.schedule!r}")
+        if self.momentum and self.optimizer not in ("sgd", "rmsprop"):
+            raise ValueError(
+                f"momentum: given {self.momentum} with {self.optimizer}, only sgd and rmsprop take it; use one or 0"
+            )
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError("nesterov: it changes the momentum of sgd: choose sgd and a momentum above 0, or leave it")
+        self._check_schedule()
+        if self.label_smoothing and self.loss == "nll":
+            raise ValueError("label_smoothing: cross-entropy takes it, nll does not; choose loss auto or 0")
+        if self.patience and self.selection == "last":
+            raise ValueError("patience: with selection last no epoch is better than another; choose validation or 0")
         return self
+
+    def _check_schedule(self) -> None:
+        """Raises ValueError unless just the settings of the schedule are there."""
+        schedule = self.schedule
+        if schedule == "step" and self.step_size == 0:
+            raise ValueError("step_size: given 0, the step schedule needs epochs between two drops, 1 or more")
+        if schedule == "multistep" and not self.milestones:
+            raise ValueError("milestones: given none, the multistep schedule needs epochs to drop after, such as 30,60")
+        owners = {"step_size": ("step",), "milestones": ("multistep",), "plateau_patience": ("plateau",)}
+        owners["gamma"] = ("step", "multistep", "plateau")
+        for name, schedules in owners.items():
+            if schedule not in schedules and getattr(self, name) != type(self).model_fields[name].default:
+                wanted = " or ".join(schedules)
+                raise ValueError(f"{name}: it belongs to the schedule {wanted}; the schedule is {schedule!r}")
+        if self.warmup and self.warmup >= self.epochs:
+            raise ValueError(f"warmup: given {self.warmup} of {self.epochs} epochs; it must end before the last epoch")
+        if self.warmup and schedule == "onecycle":
+            raise ValueError("warmup: onecycle begins with one of its own; choose another schedule or 0")
 
 
 class TransferConfig(_Frozen):
@@ -183,7 +266,8 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "value_error":
         return message
     # "data.name" and "model.name" are called data and model wherever people meet them
-    field = str(first["loc"][-1] if first["loc"][-1] != "name" else first["loc"][0])
+    named = [part for part in first["loc"] if isinstance(part, str)]  # the others are places in a list
+    field = named[-1] if named[-1] != "name" else named[0]
     if first["type"] == "extra_forbidden":
         return f"unknown setting {field!r}: see RunConfig for the known ones"
     if first["type"] == "missing":

@@ -1,18 +1,21 @@
-"""Training: choose data, network and how to train; watch; compare."""
+"""Training: choose data, network and how to train; watch; understand; compare; take away."""
+
+import importlib
 
 import streamlit as st
 
-from cvcore.config import RunConfig, TrainConfig, parse_config
-from cvcore.data import catalog
+from cvcore.config import RunConfig, parse_config
 from cvcore.errors import CvcoreError
-from cvcore.models import zoo
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
-from cvcore.ui.frame import LABELS, errors_as_lines, frame
-from cvcore.ui.glossary import tip
-from cvcore.ui.runs import label, live_curves, make_ready, result_metrics, run_table, store, submit
+from cvcore.ui.frame import errors_as_lines, frame
+from cvcore.ui.runs import label, make_ready, run_table, store, submit
+from cvcore.ui.training.form import form
 
-DEFAULT = TrainConfig()
+# each is a module of cvcore.ui.training with a function show(runs), `runs` being those chosen, in their order
+SECTIONS = {
+    "Curves": "curves",
+}
 
 
 def main() -> None:
@@ -29,63 +32,6 @@ def main() -> None:
     with errors_as_lines():
         cached_note(values)
         show_runs(values)
-
-
-def help_of(field: str) -> str:
-    """The tooltip of a training setting: what the config itself says of it, and what the term means."""
-    text = TrainConfig.model_fields[field].description
-    return f"{text[0].upper()}{text[1:]}. {tip(LABELS.get(field, field))}".rstrip()
-
-
-def form() -> dict:
-    """The chosen settings as a run's config has them."""
-    one, two, three, four, five = st.columns([2, 2, 1.3, 1.2, 1.2])
-    data = one.selectbox("Data set", catalog.names(), key="data", bind="query-params", help="See the Datasets page.")
-    model = two.selectbox(
-        "Network",
-        [spec.name for spec in zoo.own_models()],
-        index=[spec.name for spec in zoo.own_models()].index("lenet5"),
-        accept_new_options=True,
-        key="model",
-        bind="query-params",
-        help="One of ours, or type the name of any torchvision classifier, such as regnet_y_400mf.",
-    )
-    optimizer = three.selectbox("Optimizer", ["adam", "adamw", "sgd"], **kept("optimizer"))
-    lr = four.number_input("Learning rate", value=DEFAULT.lr, format="%.4g", step=0.001, **kept("lr"))
-    epochs = five.number_input("Epochs", value=DEFAULT.epochs, step=1, **kept("epochs"))
-    train = {"optimizer": optimizer, "lr": lr, "epochs": epochs}
-    with st.expander("More options"):
-        more_options(train)
-        with st.container(horizontal=True):
-            size, fit = ui_data.working_size()
-    form = {"size": size, "fit": fit} if size else {}
-    return {"data": {"name": data, **form}, "model": {"name": model or "none"}, "train": train}
-
-
-def more_options(train: dict) -> None:
-    """Adds the settings that usually stay as they are to `train`; only those that the chosen ones use."""
-    one, two, three, four = st.columns(4)
-    train["batch_size"] = one.number_input("Batch size", value=DEFAULT.batch_size, step=1, **kept("batch_size"))
-    train["seed"] = two.number_input("Seed", value=DEFAULT.seed, step=1, **kept("seed"))
-    train["weight_decay"] = three.number_input(
-        "Weight decay", value=0.0, step=1e-4, format="%.4g", **kept("weight_decay")
-    )
-    train["selection"] = four.selectbox("Best epoch chosen by", ["validation", "test", "last"], **kept("selection"))
-    train["schedule"] = one.selectbox("Schedule", ["constant", "step", "cosine"], **kept("schedule"))
-    if train["schedule"] == "step":
-        train["step_size"] = two.number_input("Drop every (epochs)", value=5, step=1, **kept("step_size"))
-        train["gamma"] = three.number_input("Drop factor", value=DEFAULT.gamma, format="%.3g", **kept("gamma"))
-    if train["optimizer"] == "sgd":
-        train["momentum"] = four.number_input("Momentum", value=0.9, step=0.05, **kept("momentum"))
-    if train["selection"] == "test":
-        st.warning(
-            "Choosing the best epoch on the test set makes the reported accuracy optimistic.", icon=":material/info:"
-        )
-
-
-def kept(field: str) -> dict:
-    """Arguments of the widget for a training setting: its tooltip, and a value that outlives a change of page."""
-    return {"key": f"train-{field}", "help": help_of(field), "persist_state": "session"}
 
 
 def train_button() -> bool:
@@ -138,11 +84,24 @@ def runs_to_show(runs: list[Run], values: dict) -> list[str]:
 
 
 def show_runs(values: dict) -> None:
-    """Curves of the chosen runs, then the list of all."""
+    """The chosen runs, looked at in one of several ways, then the list of all."""
     runs = store().list()
     if not runs:
         run_table(runs)
         return
+    shown = choose_runs(runs, values)
+    by_id = {run.run_id: run for run in runs}
+    section = choose_section()
+    if shown:
+        module = importlib.import_module(f"cvcore.ui.training.{SECTIONS[section]}")
+        with errors_as_lines():
+            module.show([by_id[run_id] for run_id in shown])
+    st.subheader("All runs", anchor=False)
+    run_table(runs)
+
+
+def choose_runs(runs: list[Run], values: dict) -> list[str]:
+    """Ids of the runs to look at; they are in the address."""
     labels = {run.run_id: label(run) for run in runs}
     if "runs" not in st.session_state:  # the first visit, or back from another page
         st.session_state["runs"] = runs_to_show(runs, values)
@@ -163,13 +122,23 @@ def show_runs(values: dict) -> None:
     st.session_state["shown_runs"] = shown
     if st.query_params.get_all("run") != shown:
         st.query_params["run"] = shown  # the address shows what is shown: reload it, or share it
-    if shown:
-        only = store().find(shown[0])
-        if len(shown) == 1 and only.status == "done":
-            result_metrics(only)
-        live_curves(shown)
-    st.subheader("All runs", anchor=False)
-    run_table(runs)
+    return shown
+
+
+def choose_section() -> str:
+    """What to look at."""
+    if len(SECTIONS) == 1:
+        return next(iter(SECTIONS))
+    return st.pills(
+        "Look at",
+        list(SECTIONS),
+        default="Curves",
+        required=True,
+        key="section",
+        bind="query-params",
+        help="Ways to look at the same runs.",
+        wrap=True,
+    )
 
 
 main()

@@ -1,0 +1,15 @@
+"""Curves: loss and accuracy of the chosen runs, as they grow."""
+
+from collections.abc import Sequence
+
+from cvcore.training.runs import Run
+from cvcore.ui.runs import live_curves, result_metrics, store
+
+
+def show(runs: Sequence[Run]) -> None:
+    """The result of a single finished run in numbers, then the curves."""
+    if len(runs) == 1:
+        only = store().find(runs[0].run_id)
+        if only.status == "done":
+            result_metrics(only)
+    live_curves([run.run_id for run in runs])
