@@ -4,7 +4,7 @@ state      "bundled", "on disk", "needs download" or "missing"
 source     the folder or file where the images lie; None where there are none on disk
 prepare    unpack what was downloaded or put there by hand
 stamp      a short text that changes when the content does, without reading it
-fill       write the set into a folder in the tensor store's form
+fill       write the set into a folder in the tensor store's form; or the folder with what was stored of it elsewhere
 """
 
 import importlib
@@ -25,7 +25,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.data.download import torchvision_sets
 from cvcore.data.download.fetch import Remote, fetch, what_is_wrong
 from cvcore.data.download.torchvision_files import FILES, download_bytes
-from cvcore.data.files import layout, scan
+from cvcore.data.files import content, layout, report, scan
 from cvcore.data.files.decode import Form, to_array
 from cvcore.data.files.scan import Progress
 from cvcore.errors import DataError
@@ -55,7 +55,7 @@ class Origin:
         inside = sum(max(found.size, 0) for folder in folders for found in layout.walk(folder))
         return inside + sum(path.stat().st_size for path in self.files() if path.is_file())
 
-    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> None:
+    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> Path | None:
         raise NotImplementedError
 
 
@@ -80,8 +80,13 @@ class _Files(Origin):
     def stamp(self) -> str:
         return _stamp(self.files())
 
-    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> None:
-        scan.scan(self.listing(), name, folder, size, fit, on_progress)
+    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> Path | None:
+        listing = self.listing()
+        found = content.linked(listing, scan.form_of(listing, size, fit), name, folder, on_progress)
+        if found and report.tell_ignored(found, listing):
+            return found
+        scan.scan(listing, name, folder, size, fit, on_progress)
+        return None
 
     def listing(self) -> layout.Listing:
         """The image files with their classes and splits."""
@@ -212,9 +217,18 @@ class TorchvisionArrays(_Torchvision):
 
     class_name: str
 
-    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> None:
-        dataset = torchvision_sets.load_arrays(self.class_name, name, paths.data_dir())
-        _write_sized(dataset, folder, size, fit, on_progress)
+    def listing(self) -> layout.Listing:
+        """The files that hold the arrays: of no class, and of no split."""
+        return layout.list_plain(paths.data_dir(), self.files())
+
+    def fill(self, name: str, folder: Path, size: int, fit: str, on_progress: Progress) -> Path | None:
+        listing, form = self.listing(), Form(0, size, size, fit)
+        found = content.linked(listing, form, name, folder)  # a few files, read in under a second
+        if not found:
+            dataset = torchvision_sets.load_arrays(self.class_name, name, paths.data_dir())
+            identity = store.Identity(content.outline(listing, form), content.content(listing))
+            _write_sized(dataset, folder, size, fit, on_progress, identity)
+        return found
 
 
 @dataclass(frozen=True)
@@ -262,11 +276,18 @@ def _stamp(paths_: list[Path]) -> str:
     return stamp
 
 
-def _write_sized(dataset: Dataset, folder: Path, size: int, fit: str, on_progress: Progress) -> None:
+def _write_sized(
+    dataset: Dataset,
+    folder: Path,
+    size: int,
+    fit: str,
+    on_progress: Progress,
+    identity: store.Identity | None = None,
+) -> None:
     """Store `dataset` with images of `size` × `size` pixels; 0: as they are."""
     channels, height, width = dataset.image_shape
     if size in (0, height) and size in (0, width):
-        store.write(folder, dataset)
+        store.write(folder, dataset, identity)
         return
     form = Form(channels, size, size, fit)
     writer = store.Writer(folder, form.shape)
@@ -277,4 +298,5 @@ def _write_sized(dataset: Dataset, folder: Path, size: int, fit: str, on_progres
             writer.append(name, np.stack([to_array(picture, form) for picture in pictures]))
             done += len(images)
             on_progress(done, total)
-    writer.finish(dataset.name, dataset.classes, {name: split.labels for name, split in dataset.splits.items()})
+    labels = {name: split.labels for name, split in dataset.splits.items()}
+    writer.finish(dataset.name, dataset.classes, labels, identity)

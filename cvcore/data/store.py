@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,16 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("train", "val", "test")
 BLOCK = 64_000_000  # bytes of images that are read at a time
+META = "meta.json"
 PATIENCE = 0.5  # seconds between two looks at a set that another process is making
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a stored form was made from, told apart by `outline` without opening a file and for certain by `content`."""
+
+    outline: str
+    content: str
 
 
 def open_or_make(key: str, make: Callable[[], Dataset]) -> Dataset:
@@ -32,11 +42,12 @@ def open_or_make(key: str, make: Callable[[], Dataset]) -> Dataset:
     return open_or_fill(key, lambda folder: write(folder, make()))
 
 
-def open_or_fill(key: str, fill: Callable[[Path], None], on_wait: Callable[[], None] = lambda: None) -> Dataset:
+def open_or_fill(key: str, fill: Callable[[Path], Path | None], on_wait: Callable[[], None] = lambda: None) -> Dataset:
     """The data set stored under `key`, memory-mapped; if it is not there, `fill` first writes it into a folder.
 
     `key` names content and form (for example "glyphs-v1"). Two processes that ask at once make it once; the one that
     waits calls `on_wait` twice a second. What `fill` leaves behind when it is interrupted, it finds the next time.
+    `fill` may answer with another folder to be taken in place of the given one, as cvcore.data.twins makes them.
     """
     dataset = find(key)
     if dataset is not None:
@@ -45,15 +56,18 @@ def open_or_fill(key: str, fill: Callable[[Path], None], on_wait: Callable[[], N
     lock = FileLock(root / f".{key}.lock")
     _acquire(lock, on_wait)
     try:
-        dataset = _read(root / key)
+        dataset = read(root / key)
         if dataset is None:
             partial = partial_folder(key)
-            _fill(partial, fill)
-            shutil.rmtree(root / key, ignore_errors=True)
-            partial.replace(root / key)
-            dataset = _read(root / key)
+            made = _fill(partial, fill)
+            delete(root / key)
+            made.replace(root / key)
+            delete(partial)
+            dataset = read(root / key)
     except OSError as error:
-        raise DataError(f"cannot store {key} in {root}: {reason_of(error)}; free some space") from error
+        gone = isinstance(error, FileNotFoundError) or not root.is_dir()
+        advice = "if it was deleted meanwhile, try again" if gone else "free some space"
+        raise DataError(f"cannot store {key} in {root}: {reason_of(error)}; {advice}") from error
     finally:
         lock.release()
     if dataset is None:
@@ -63,7 +77,7 @@ def open_or_fill(key: str, fill: Callable[[Path], None], on_wait: Callable[[], N
 
 def find(key: str) -> Dataset | None:
     """The data set stored under `key`, memory-mapped, or None."""
-    return _read(_root() / key) or _read(spare_root() / key)
+    return read(_root() / key) or read(spare_root() / key)
 
 
 def partial_folder(key: str) -> Path:
@@ -74,16 +88,29 @@ def partial_folder(key: str) -> Path:
 def remove(pattern: str, keep: str = "") -> None:
     """Delete stored forms whose whole key matches the regular expression `pattern`, but for `keep`."""
     for folder in writable_root().iterdir():
-        key = folder.name.removeprefix(".").removesuffix(".partial")
+        key = re.sub(r"^\.(.+)\.(partial|linked)$", r"\1", folder.name)
         if key != keep and folder.is_dir() and re.fullmatch(pattern, key):
-            shutil.rmtree(folder, ignore_errors=True)
+            delete(folder)
+
+
+def delete(folder: Path) -> None:
+    """Delete a stored form. Its description goes first: whatever follows, what is left is not taken for whole."""
+    with suppress(OSError):
+        (folder / META).unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def folders() -> list[Path]:
+    """The folders of all stored forms."""
+    roots = [root for root in (_root(), spare_root()) if root.is_dir()]
+    return [folder for root in roots for folder in root.iterdir() if not folder.name.startswith(".")]
 
 
 def bytes_of(pattern: str) -> int:
     """Bytes of all stored forms whose key matches the regular expression `pattern`."""
-    roots = [root for root in (_root(), spare_root()) if root.is_dir()]
-    folders = [folder for root in roots for folder in root.iterdir() if re.fullmatch(pattern, folder.name)]
-    return sum(file.stat().st_size for folder in folders for file in folder.iterdir())
+    chosen = [folder for folder in folders() if re.fullmatch(pattern, folder.name)]
+    status = [file.stat() for folder in chosen for file in folder.iterdir()]
+    return sum({(each.st_dev, each.st_ino): each.st_size for each in status}.values())  # with two names, counted once
 
 
 def short_digest(text: str) -> str:
@@ -100,10 +127,10 @@ def _acquire(lock: FileLock, on_wait: Callable[[], None]) -> None:
             on_wait()
 
 
-def _fill(partial: Path, fill: Callable[[Path], None]) -> None:
+def _fill(partial: Path, fill: Callable[[Path], Path | None]) -> Path:
     partial.mkdir(parents=True, exist_ok=True)
     try:
-        fill(partial)
+        return fill(partial) or partial
     finally:
         with suppress(OSError):  # nothing to go on from: leave nothing behind
             partial.rmdir()
@@ -186,8 +213,14 @@ class Writer:
             with file:
                 self._head(file, self.counts[split])
 
-    def finish(self, name: str, classes: tuple[str, ...], labels: dict[str, np.ndarray]) -> None:
-        """Complete the stored form: labels, fingerprint, description."""
+    def finish(
+        self,
+        name: str,
+        classes: tuple[str, ...],
+        labels: dict[str, np.ndarray],
+        identity: Identity | None = None,
+    ) -> None:
+        """Complete the stored form: labels, fingerprint, description; `identity` for what may turn up elsewhere."""
         self.close()
         if not self.counts["val"]:
             self._path("val").unlink()
@@ -197,17 +230,19 @@ class Writer:
         splits = {split: _load_split(self.folder, split) for split in SPLITS}
         dataset = Dataset(name, classes, **splits)
         meta = {"name": name, "classes": classes, "fingerprint": fingerprint(dataset)}
-        (self.folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+        meta |= asdict(identity) if identity else {}
+        (self.folder / META).write_text(json.dumps(meta), encoding="utf-8")
 
 
-def write(folder: Path, dataset: Dataset) -> None:
+def write(folder: Path, dataset: Dataset, identity: Identity | None = None) -> None:
     """Store `dataset` in `folder`; a failure leaves nothing there."""
     try:
         writer = Writer(folder, dataset.image_shape)
         for name, split in dataset.splits.items():
             for images in blocks(split.images):
                 writer.append(name, images)
-        writer.finish(dataset.name, dataset.classes, {name: split.labels for name, split in dataset.splits.items()})
+        labels = {name: split.labels for name, split in dataset.splits.items()}
+        writer.finish(dataset.name, dataset.classes, labels, identity)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -244,17 +279,20 @@ def fingerprint(dataset: Dataset) -> str:
 
 def _load_split(folder: Path, name: str) -> Split | None:
     try:
-        return Split(*(np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in ("images", "labels")))
+        images, labels = (np.load(folder / f"{name}_{part}.npy", mmap_mode="r") for part in ("images", "labels"))
     except FileNotFoundError:
         if name == "val":
             return None
         raise
+    if len(images) != len(labels):
+        raise ValueError(f"{len(images):,} images of {name} but {len(labels):,} labels")
+    return Split(images, labels)
 
 
-def _read(folder: Path) -> Dataset | None:
+def read(folder: Path) -> Dataset | None:
     """The data set stored as `folder`, or None if it is absent or damaged."""
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        meta = json.loads((folder / META).read_text(encoding="utf-8"))
         splits = {name: _load_split(folder, name) for name in SPLITS}
         return Dataset(meta["name"], tuple(meta["classes"]), **splits, fingerprint=meta["fingerprint"], folder=folder)
     except FileNotFoundError:

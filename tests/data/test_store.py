@@ -52,6 +52,12 @@ def test_a_damaged_description_is_made_again():
     assert store.open_or_make("small-v1", small).classes == ("a", "b")
 
 
+def test_images_and_labels_that_are_not_as_many_are_made_again():
+    store.open_or_make("small-v1", small)
+    np.save(paths.data_dir() / ".store" / "small-v1" / "train_labels.npy", np.zeros(3, np.int64))
+    assert len(store.open_or_make("small-v1", small).train) == 4
+
+
 def test_a_failed_write_leaves_nothing_behind():
     def fails():
         raise OSError("disk full")

@@ -1,5 +1,6 @@
 """One image file to uint8 at the working size, or the reason why not. Never changes the file."""
 
+import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Decoded:
     """A file that was looked at: its pixels, or the reason why it was set aside.
 
     `image` is uint8 [C, H, W] in the asked form; `width` and `height` are the original's, upright; `notes` say which
-    conversions were needed.
+    conversions were needed; `content` is that of `content_of`.
     """
 
     image: np.ndarray | None
@@ -65,6 +66,7 @@ class Decoded:
     height: int = 0
     notes: tuple[str, ...] = ()
     reason: str = ""
+    content: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,28 @@ def decode(path: Path, form: Form) -> Decoded:
 
     Raises ColourFound if the form has one channel and the image has colours.
     """
+    content = ""
     try:
-        opened = open_image(path, least=min(form.height, form.width))
+        raw = _read(path)
+        content = _digest(raw)  # while the bytes are at hand: a file is read once
+        opened = _open(raw, path, least=min(form.height, form.width))
         if form.channels == 1 and opened.picture.mode != "L":
             raise ColourFound
-        return Decoded(to_array(opened.picture, form), *opened.size, opened.notes)
+        return Decoded(to_array(opened.picture, form), *opened.size, opened.notes, content=content)
     except Unusable as found:
-        return Decoded(None, reason=str(found))
+        return Decoded(None, reason=str(found), content=content or str(found))
+
+
+def content_of(path: Path) -> str:
+    """32 hex digits that stand for the bytes of a file, or the reason why it is set aside without being read."""
+    try:
+        return _digest(_read(path))
+    except Unusable as found:
+        return str(found)
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -119,7 +136,11 @@ def open_image(path: Path, least: int = 0) -> Opened:
     With `least` a large JPEG may come reduced by its decoder, to no less than eight times as many pixels a side: that
     is much faster and changes the result of a further reduction by less than a grey level.
     """
-    raw = _read(path)
+    return _open(_read(path), path, least)
+
+
+def _open(raw: bytes, path: Path, least: int) -> Opened:
+    """As `open_image`, from the bytes of the file."""
     try:
         with Image.open(io.BytesIO(raw), formats=FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:

@@ -100,6 +100,17 @@ def _walk(folder: Path, prefix: str, seen: set[str]) -> Iterator[Found]:
         yield from _walk(Path(entry.path), f"{prefix}{entry.name}/", seen)
 
 
+def list_plain(root: Path, places: Iterable[Path]) -> Listing:
+    """All files in these files and folders below `root`, of no class and no split."""
+    files = [file for place in places for file in (_below(place) if place.is_dir() else [place])]
+    names = tuple(file.relative_to(root).as_posix() for file in files)
+    return Listing(root, (), names, np.zeros(len(names), dtype=np.int64), ("",) * len(names), ())
+
+
+def _below(folder: Path) -> list[Path]:
+    return [folder / file.path for file in walk(folder)]
+
+
 def digest(found: Iterable[Found]) -> str:
     """16 hex digits that change when a file is added, removed, renamed or written to."""
     text = "\n".join(f"{file.path}\0{file.size}\0{file.changed}" for file in found)

@@ -8,6 +8,7 @@ import numpy as np
 
 from cvcore.data.dataset import Dataset
 from cvcore.data.files.layout import Listing, printable
+from cvcore.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +44,43 @@ def write(folder: Path, listing: Listing, records: list) -> None:
             "note": [record.notes if record.used else record.reason for record in records],
         }
     )
+    _with_ignored(files, listing).to_parquet(folder / FILE, index=False)
+
+
+def tell_ignored(folder: Path, listing: Listing) -> bool:
+    """Let a stored report tell of the files that `listing` ignores; whether that could be done.
+
+    For a report on the same images at another place or time. The file is replaced: its old content may have two names.
+    """
+    import pandas as pd
+
+    try:
+        files = pd.read_parquet(folder / FILE)
+        told = _with_ignored(files[files["status"] != IGNORED], listing)
+    except (OSError, ValueError, KeyError):  # damaged
+        return False
+    if not told.equals(files):
+        write_atomically(folder / FILE, lambda partial: told.to_parquet(partial, index=False))
+    return True
+
+
+def _with_ignored(files: "pd.DataFrame", listing: Listing) -> "pd.DataFrame":
+    """The rows on image files, then those on the others."""
+    import pandas as pd
+
     blank = {"class": "", "split": "", "index": -1, "width": 0, "height": 0, "status": IGNORED}
     rest = pd.DataFrame([{"path": printable(path), "note": reason, **blank} for path, reason in listing.ignored])
-    pd.concat([files, rest] if len(rest) else [files])[list(COLUMNS)].to_parquet(folder / FILE, index=False)
+    return pd.concat([files, rest] if len(rest) else [files], ignore_index=True)[list(COLUMNS)]
 
 
 def of(dataset: Dataset) -> "pd.DataFrame | None":
     """The report with the columns COLUMNS; None for a set that does not come as one file an image."""
-    return _read(dataset.folder / FILE, dataset.fingerprint) if dataset.folder else None
+    if dataset.folder is None:
+        return None
+    try:
+        return _read(dataset.folder / FILE, dataset.fingerprint)
+    except FileNotFoundError:  # not remembered: a store that was deleted is made again
+        return None
 
 
 def as_csv(files: "pd.DataFrame") -> str:
@@ -62,13 +92,10 @@ def as_csv(files: "pd.DataFrame") -> str:
 
 
 @lru_cache(maxsize=4)
-def _read(path: Path, _fingerprint: str) -> "pd.DataFrame | None":
+def _read(path: Path, _fingerprint: str) -> "pd.DataFrame":
     import pandas as pd
 
-    try:
-        return pd.read_parquet(path)
-    except FileNotFoundError:
-        return None
+    return pd.read_parquet(path)
 
 
 def used(dataset: Dataset, split: str) -> "pd.DataFrame | None":

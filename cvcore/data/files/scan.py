@@ -5,20 +5,18 @@ What was done is noted after every few files, so that a scan that is stopped, or
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from cvcore.data.files import report
+from cvcore.data.files import content, report
 from cvcore.data.files.decode import GREY_MODES, ColourFound, Decoded, Form, Unusable, decode, probe
 from cvcore.data.files.layout import Listing
-from cvcore.data.store import SPLITS, Writer
+from cvcore.data.files.threads import in_order
+from cvcore.data.store import SPLITS, Identity, Writer
 from cvcore.errors import DataError
 
 CHUNK = 64  # files between two notes, or fewer where their images fill CHUNK_BYTES
@@ -87,7 +85,7 @@ def _scan(listing: Listing, name: str, folder: Path, form: Form, on_progress: Pr
             writer.flush()
             notes.add(decoded)
             on_progress(len(notes.records), len(listing))
-        _finish(listing, name, folder, writer, notes)
+        _finish(listing, name, folder, form, writer, notes)
     finally:
         writer.close()
         notes.file.close()
@@ -101,28 +99,19 @@ def _decoded(listing: Listing, form: Form, done: int) -> Iterator[tuple[int, lis
     def chunk(start: int) -> tuple[int, list[Decoded]]:
         return start, [decode(listing.root / path, form) for path in listing.paths[start : start + count]]
 
-    workers = min(8, os.cpu_count() or 1)
-    starts = iter(range(done, len(listing), count))
-    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        ahead = [pool.submit(chunk, start) for start in islice(starts, 2 * workers)]
-        try:
-            while ahead:
-                yield ahead.pop(0).result()
-                ahead += [pool.submit(chunk, start) for start in islice(starts, 1)]
-        finally:
-            for future in ahead:
-                future.cancel()
+    return in_order(chunk, range(done, len(listing), count))
 
 
 @dataclass(frozen=True)
 class _Record:
-    """What is noted of a file: whether it is used, its original size, conversions, and why it is not used."""
+    """What is noted of a file: whether it is used, its original size, conversions, why it is not used, its content."""
 
     used: bool
     width: int
     height: int
     notes: str
     reason: str
+    content: str = ""  # not in notes of earlier versions
 
 
 class _Notes:
@@ -136,7 +125,7 @@ class _Notes:
 
     def add(self, decoded: list[Decoded]) -> None:
         records = [
-            _Record(each.image is not None, each.width, each.height, "; ".join(each.notes), each.reason)
+            _Record(each.image is not None, each.width, each.height, "; ".join(each.notes), each.reason, each.content)
             for each in decoded
         ]
         self.file.writelines(json.dumps(_values(record)) + "\n" for record in records)
@@ -145,7 +134,7 @@ class _Notes:
 
 
 def _values(record: _Record) -> list:
-    return [record.used, record.width, record.height, record.notes, record.reason]
+    return [record.used, record.width, record.height, record.notes, record.reason, record.content]
 
 
 def _form_noted(folder: Path) -> Form | None:
@@ -180,7 +169,7 @@ def _start_over(folder: Path) -> None:
     folder.mkdir(parents=True)
 
 
-def _finish(listing: Listing, name: str, folder: Path, writer: Writer, notes: _Notes) -> None:
+def _finish(listing: Listing, name: str, folder: Path, form: Form, writer: Writer, notes: _Notes) -> None:
     used = np.array([record.used for record in notes.records], dtype=bool)
     splits = np.array(listing.splits)
     if not (used & (splits == "train")).any():
@@ -190,6 +179,9 @@ def _finish(listing: Listing, name: str, folder: Path, writer: Writer, notes: _N
             f"set aside (the first: {aside[0] if aside else 'none'}); replace them"
         )
     report.write(folder, listing, notes.records)
-    writer.finish(name, listing.classes, {split: listing.labels[used & (splits == split)] for split in SPLITS})
+    labels = {split: listing.labels[used & (splits == split)] for split in SPLITS}
+    contents = [record.content for record in notes.records]
+    identity = Identity(content.outline(listing, form), content.combined(contents)) if all(contents) else None
+    writer.finish(name, listing.classes, labels, identity)
     notes.file.close()
     (folder / NOTES).unlink()

@@ -39,7 +39,7 @@ def listed(folder: Path) -> layout.Listing:
 def scanned(folder: Path, target: Path, size: int = 0, fit: str = "crop", on_progress=scan.ignore):
     target.mkdir(exist_ok=True)
     scan.scan(listed(folder), "mine", target, size, fit, on_progress)
-    return store._read(target)
+    return store.read(target)
 
 
 def state(folder: Path) -> dict:
