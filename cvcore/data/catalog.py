@@ -159,7 +159,7 @@ def open_dataset(name: str, size: int = 0, fit: str = "crop", on_progress: Progr
     found.origin.prepare()
     key = _key(found, size, fit)
     dataset = _opened(key, str(paths.data_dir()))
-    if dataset is None:
+    if dataset is None or not (dataset.folder / store.META).is_file():  # the store may be deleted at any time
         dataset = _make(found, key, size, fit, on_progress)
     if found.is_own:
         own.note(name, dataset)
@@ -174,11 +174,11 @@ def _key(found: Entry, size: int, fit: str) -> str:
 
 
 def _make(found: Entry, key: str, size: int, fit: str, on_progress: Progress) -> Dataset:
-    def fill(folder: Path) -> None:
-        found.origin.fill(found.name, folder, size, fit, on_progress)
+    def fill(folder: Path) -> Path | None:
+        return found.origin.fill(found.name, folder, size, fit, on_progress)
 
     store.open_or_fill(key, fill, on_wait=lambda: on_progress(0, 0))
-    if found.is_own:  # earlier content in this form: those files are no more
+    if not isinstance(found.origin, Made):  # earlier content in this form: those files are no more
         form = key.removeprefix(f"{found.name}-")[16:]
         store.remove(own.key_pattern(found.name, form), keep=key)
     _opened.cache_clear()

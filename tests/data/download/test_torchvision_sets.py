@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from cvcore.data import catalog
 from cvcore.data.download import torchvision_sets as sets
 from cvcore.data.download.torchvision_files import FILES, download_bytes
 from cvcore.errors import DataError
@@ -336,3 +338,19 @@ def test_real_digits():
     dataset = sets.load_arrays("MNIST", "mnist", SHARED)
     assert dataset.test.images.shape == (2_000, 1, 28, 28)
     assert 7210 in (int("".join(map(str, split.labels[:4]))) for split in dataset.splits.values())
+
+
+def test_touched_files_are_not_read_again(make, tmp_path, monkeypatch):
+    monkeypatch.setenv("CVCORE_DATA", str(tmp_path))
+    put(tmp_path, make("MNIST"))
+    first, small = catalog.open_dataset("mnist"), catalog.open_dataset("mnist", 14)
+    monkeypatch.setattr(sets, "load_arrays", None)
+    for path in tmp_path.rglob("*"):
+        os.utime(path)
+    time.sleep(0.1)  # what a walk found holds for a moment
+    again = catalog.open_dataset("mnist")
+    assert again.fingerprint == first.fingerprint
+    assert again.folder != first.folder
+    assert catalog.open_dataset("mnist", 14).fingerprint == small.fingerprint
+    stored = [folder for folder in (tmp_path / ".store").iterdir() if folder.is_dir()]
+    assert len(stored) == 2  # the forms of the files as they were are gone
