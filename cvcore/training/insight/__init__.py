@@ -1,0 +1,1 @@
+"""What a finished run's network has learnt, looked at afterwards: training itself pays nothing for it."""
