@@ -15,6 +15,7 @@ from cvcore import paths
 from cvcore.data import catalog
 from cvcore.errors import CvcoreError, DataError
 from cvcore.models import zoo
+from cvcore.ui import uploads
 from cvcore.ui.architectures import inside_images, inside_weights
 from cvcore.ui.architectures.inside_weights import Weights
 from tests.pages.helpers import checked, numbers, widget
@@ -163,7 +164,7 @@ class TestPublishedWeights:
 
 class TestUpload:
     def decoded(self, content: bytes, name: str = "a.png") -> Image.Image:
-        return inside_images._decoded(str(hash(content)), name, content)
+        return uploads.given(name, content).picture
 
     def test_an_image_is_brought_to_the_network(self):
         buffer = io.BytesIO()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +11,12 @@ from PIL import Image
 
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
-from cvcore.data.files.decode import Form, Unusable, open_image, to_array
+from cvcore.data.files.decode import Form, to_array
 from cvcore.errors import DataError
 from cvcore.plots.feature_maps import mosaic
 from cvcore.plots.sheet import as_png
 from cvcore.ui import data as ui_data
+from cvcore.ui import uploads
 from cvcore.ui.architectures.inside_weights import Weights
 from cvcore.ui.datasets.originals import picture
 from cvcore.ui.frame import escaped
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     import torch
 
 UPLOAD = "upload"
-UPLOAD_MB = 20
-MOST_SIDE = 1024  # pixels: an uploaded image is kept no larger
 LARGEST_BATCH = 32
 THUMBNAIL = 64  # screen pixels
 
@@ -149,31 +145,7 @@ def _thumbnail(key: str, image: tuple[int, int, int], _subject: Subject) -> byte
 
 
 def _uploaded() -> Subject | None:
-    file = st.file_uploader(
-        "Image file",
-        type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif"],
-        max_upload_size=UPLOAD_MB,
-        key="inside-upload",
-        help=f"One image of at most {UPLOAD_MB} MB. It is shown to you only and saved nowhere.",
-        width=320,
-    )
-    if file is None:
+    found = uploads.uploaded("inside-upload", width=320)
+    if found is None:
         return None
-    content = file.getvalue()
-    if len(content) > UPLOAD_MB * 1e6:
-        raise DataError(f"{file.name} has {len(content) / 1e6:,.0f} MB: upload an image of at most {UPLOAD_MB} MB")
-    digest = hashlib.sha256(content).hexdigest()
-    return Subject(f"upload {digest}", f"your image {file.name}", upload=_decoded(digest, file.name, content))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _decoded(digest: str, _name: str, _content: bytes) -> Image.Image:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / f"upload{Path(_name).suffix.lower()[:6]}"
-        file.write_bytes(_content)
-        try:
-            found = open_image(file, least=MOST_SIDE // 8).picture
-        except Unusable as error:
-            raise DataError(f"{_name} cannot be used ({error}): choose another image") from error
-    found.thumbnail((MOST_SIDE, MOST_SIDE))
-    return found
+    return Subject(f"upload {found.digest}", f"your image {found.name}", upload=found.picture)
