@@ -15,9 +15,11 @@ from pydantic import BaseModel
 
 from cvcore.commands import compare as compare_commands
 from cvcore.commands import data as data_commands
+from cvcore.commands import export as export_commands
 from cvcore.commands import geometry as geometry_commands
 from cvcore.commands import lint as lint_commands
 from cvcore.commands import models as model_commands
+from cvcore.commands import predict as predict_commands
 from cvcore.commands import receptive as receptive_commands
 from cvcore.commands import summary as summary_commands
 from cvcore.commands import training as training_commands
@@ -133,6 +135,19 @@ def _parser() -> argparse.ArgumentParser:
     runs = command("runs", training_commands.runs, "List the runs, or show one.")
     runs.add_argument("run_id", nargs="?", metavar="RUN", help="show this run's history")
     _add_runs_folder(runs)
+
+    predict = command("predict", predict_commands.predict, "Say what a trained network sees in pictures.")
+    predict.add_argument("run_id", metavar="RUN", help="a finished run, see `runs`")
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
+    _add_runs_folder(predict)
+
+    export = command(
+        "export", export_commands.export, "Write a run's weights, code and golden images, which test themselves."
+    )
+    export.add_argument("run_id", metavar="RUN", help="a finished run, see `runs`")
+    export.add_argument("--out", required=True, metavar="DIR", help="folder to make; nothing is overwritten")
+    export.add_argument("--data", action="store_true", help="write the run's images even if they are large")
+    _add_runs_folder(export)
 
     worker = command("worker", training_commands.worker, "Train queued runs in order, then wait for more.")
     worker.add_argument("--once", action="store_true", help="end as soon as the queue is empty")

@@ -1,4 +1,4 @@
-"""Imports run downward only: pages → ui, plots → training, transfer → analysis, models, data → config, errors."""
+"""Imports run downward: pages → ui, plots → export → training, transfer → analysis, models, data → config, errors."""
 
 import ast
 from pathlib import Path
@@ -10,6 +10,7 @@ LEVELS = [
     {"errors", "files", "paths", "config", "tables"},
     {"data", "models", "analysis"},
     {"transfer", "training"},
+    {"export"},
     {"plots", "commands", "cli", "ui"},
 ]
 LEVEL = {part: number for number, parts in enumerate(LEVELS) for part in parts}

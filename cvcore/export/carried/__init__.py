@@ -1,0 +1,1 @@
+"""Programs that exported folders carry, copied there as they are. They import nothing of cvcore."""
