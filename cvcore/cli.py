@@ -21,6 +21,7 @@ from cvcore.commands import lint as lint_commands
 from cvcore.commands import models as model_commands
 from cvcore.commands import predict as predict_commands
 from cvcore.commands import receptive as receptive_commands
+from cvcore.commands import recipes as recipe_commands
 from cvcore.commands import summary as summary_commands
 from cvcore.commands import training as training_commands
 from cvcore.commands.terminal import image_shape
@@ -97,11 +98,13 @@ def _parser() -> argparse.ArgumentParser:
 
     summary = command("summary", summary_commands.summary, "Print a network's layers, with their costs and memory.")
     field = command("rf", receptive_commands.rf, "Print the receptive field of every layer.")
-    lint = command("lint", lint_commands.lint, "Say what a reviewer would say of a network.")
+    lint = command("lint", lint_commands.lint, "Say what a reviewer would say of a network, or of a recipe.")
     for one in (summary, field, lint):
-        one.add_argument("model", metavar="MODEL", type=typed.read, help=A_NETWORK)
+        recipe = one is lint
+        named, more = ("MODEL_OR_RECIPE", "; or a recipe, see `recipes`") if recipe else ("MODEL", "")
+        one.add_argument("model", metavar=named, type=typed.read, help=A_NETWORK + more)
         _add_input(one)
-    lint.add_argument("--loss", default="cross_entropy", metavar="cross_entropy|nll", help="what it is trained with")
+    lint.add_argument("--loss", metavar="cross_entropy|nll", help="what it is trained with; default cross_entropy")
     lint.add_argument("--batch-size", type=int, metavar="N", help="images of one training step")
 
     compare = command("compare", compare_commands.compare, "Put two to four networks side by side.")
@@ -120,9 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("kernel", "stride", "padding"):
         size.add_argument(f"--{name}", type=int, metavar="N", help=f"with --to: only answers with this {name}")
 
+    command("recipes", recipe_commands.recipes, "List the tutorials' experiments, and the mistakes in them as pairs.")
+
     train = command("train", training_commands.train, "Train a network, or show the run that was trained so before.")
-    train.add_argument("--data", required=True, metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
-    train.add_argument("--model", required=True, metavar="MODEL", type=typed.read, help=A_NETWORK)
+    train.add_argument("--recipe", metavar="NAME", help="an experiment, see `recipes`; other options replace its own")
+    train.add_argument("--stand-in", action="store_true", help="with --recipe: on a bundled set instead of its own")
+    train.add_argument("--data", metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
+    train.add_argument("--model", metavar="MODEL", type=typed.read, help=A_NETWORK)
     _add_fields(train, TrainConfig)
     _add_fields(train, DataConfig, leave_out=("name", "fingerprint"))
     train.add_argument("--from", dest="source", metavar="RUN", help="start from this run's weights, with a new head")

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LEVELS = [
     {"errors", "files", "paths", "config", "tables"},
     {"data", "models", "analysis"},
-    {"transfer", "training"},
+    {"transfer", "training", "recipes"},
     {"export"},
     {"plots", "commands", "cli", "ui"},
 ]

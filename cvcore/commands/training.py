@@ -8,18 +8,23 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from cvcore.commands import recipes as recipe_commands
 from cvcore.commands.terminal import Progress, print_json, say, silent
 from cvcore.config import DataConfig, RunConfig, TrainConfig, TransferConfig, parse_config
 from cvcore.data import catalog
 from cvcore.errors import ConfigError
+from cvcore.recipes import library, start
+from cvcore.recipes.matching import match
+from cvcore.recipes.recipe import Recipe
 from cvcore.tables import table
 from cvcore.training.history import Epoch
 from cvcore.training.runs import Run, RunStore, default_store
 
 
 def train(options: argparse.Namespace) -> int:
-    config = _config(options)  # before torch is imported: a typo is answered at once
-    with Progress(f"reading {config.data.name}", "images") as progress:
+    recipe = library.find(options.recipe) if options.recipe else None
+    config = _config(options, recipe)  # before torch is imported: a typo is answered at once
+    with Progress(f"reading {config.data.name}", "images") as progress, start.other_way(recipe):
         catalog.open_dataset(config.data.name, config.data.size, config.data.fit, progress)
     from cvcore.training.check import checked
     from cvcore.training.queue import Queue
@@ -47,32 +52,49 @@ def train(options: argparse.Namespace) -> int:
     return _report(run, options, cached=cached)
 
 
-def _config(options: argparse.Namespace) -> RunConfig:
-    """The config that the options of `train` describe. Raises ConfigError."""
+def _config(options: argparse.Namespace, recipe: Recipe | None) -> RunConfig:
+    """The config that the options of `train` describe, on top of the recipe's. Raises ConfigError."""
+    values = _given(options)
+    if recipe:
+        return parse_config(start.values_to_run(recipe, _store(options), values, stand_in=options.stand_in))
+    if options.stand_in:
+        raise ConfigError("--stand-in belongs to --recipe: give a recipe, or leave it out")
+    if missing := [f"--{name}" for name in ("data", "model") if not getattr(options, name)]:
+        raise ConfigError(f"the following arguments are required: {', '.join(missing)}; or --recipe NAME")
+    return parse_config(values)
+
+
+def _given(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """The settings that were given, by the parts of a config."""
     given = vars(options)
 
     def part(config: type[BaseModel]) -> dict[str, Any]:
         return {name: given[name] for name in config.model_fields if name in given and name != "name"}
 
-    values = {
-        "data": {"name": catalog.resolve(options.data), **part(DataConfig)},
-        "model": {"name": options.model},
-        "train": part(TrainConfig),
-    }
+    values = {"data": part(DataConfig), "model": {}, "train": part(TrainConfig)}
+    if options.data:
+        values["data"]["name"] = catalog.resolve(options.data)
+    if options.model:
+        values["model"]["name"] = options.model
     if options.source or options.strategy:
         if not (options.source and options.strategy):
             raise ConfigError("--from RUN and --strategy frozen|finetune belong together: give both or none")
         values["transfer"] = {name: given[name] for name in TransferConfig.model_fields}
-    return parse_config(values)
+    return values
 
 
 def _report(run: Run, options: argparse.Namespace, **more: Any) -> int:
+    found = match(run.config) if getattr(options, "recipe", None) else None
+    if found:
+        more["recipe"] = recipe_commands.compared(found)
     result = {**run.result(), **more}
     if options.json:
         print_json(result)
     elif run.status == "done":
         best, test = result["best"], result["test"]
         say(f"best epoch {best['epoch']}: validation accuracy {best['val_acc']:.1%}, test accuracy {test['acc']:.1%}")
+        for line in recipe_commands.comparison(found, run.config, run.history) if found else ():
+            say(line)
     if run.status == "failed":
         print(f"cvcore: {run.run_id} failed: {result['error']}", file=sys.stderr)
     elif run.status != "done" and not options.json:

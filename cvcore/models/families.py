@@ -110,6 +110,18 @@ FAMILIES = {
         2016,
         "ResNeXt-50 as a tutorial published it: a projection on every shortcut makes 15 M more parameters.",
     ),
+    "resnext-mini": Family(
+        "ResNeXt",
+        "Xie et al., Aggregated residual transformations for deep neural networks",
+        2016,
+        "ResNeXt's grouped blocks, 15 narrow ones, for images of 32×32 or so: trains on a laptop.",
+    ),
+    "resnext-mini-projected": Family(
+        "ResNeXt",
+        "Xie et al., Aggregated residual transformations for deep neural networks",
+        2016,
+        "The laptop's ResNeXt with a projection on every shortcut, as a tutorial builds the large one.",
+    ),
     "shufflenet_v2": Family(
         "ShuffleNetV2",
         "Ma et al., ShuffleNet V2: practical guidelines for efficient CNN architecture design",

@@ -110,3 +110,9 @@ def _for_small_images() -> Iterator[Network]:
             summary=f"{title} with a first layer that keeps the size, 3×3 without pooling, for images of 32×32 or so.",
         )
         yield Network(spec, f"cvcore.models.{builder}", {**options, "small_stem": True})
+    for name, title, builder in (
+        ("resnext-mini", "ResNeXt for a laptop", "resnext_mini"),
+        ("resnext-mini-projected", "ResNeXt for a laptop, a projection on every shortcut", "resnext_mini_projected"),
+    ):
+        spec = replace(_photo_spec(name, title, min_side=1), input=SMALL_COLOUR, default_classes=10)
+        yield Network(spec, f"cvcore.models.resnext:{builder}", {})

@@ -29,7 +29,7 @@ OWN = [*PUBLISHED, "bn-cnn"]  # small enough to be computed with here; test_netw
 RESIDUAL = ["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnet50-v2", "resnext50_32x4d"]
 IMAGENET = ["alexnet", *[f"vgg{depth}{bn}" for depth in (11, 13, 16, 19) for bn in ("", "_bn")], *RESIDUAL]
 IMAGENET += ["resnext50-tutorial", "densenet121", "mobilenet_v2"]
-SMALL = [f"{name}-small" for name in RESIDUAL]
+SMALL = [*[f"{name}-small" for name in RESIDUAL], "resnext-mini", "resnext-mini-projected"]
 DEEP = ["resnet34", "resnet101", "resnet152", "resnet101-small", "resnet152-small"]  # the same layers, only more
 
 

@@ -1,0 +1,106 @@
+"""From a recipe to a run: what is in the way, whose weights it starts from, which settings replace its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from cvcore.config import TrainConfig
+from cvcore.data import catalog
+from cvcore.errors import ConfigError, DataError, RunError
+from cvcore.recipes.recipe import ANY_DATA, Recipe
+from cvcore.training.runs import Run, RunStore
+
+# settings that mean nothing without another; whoever changes that does not mean to keep them
+BELONG = {
+    "optimizer": ("momentum", "nesterov"),
+    "schedule": ("step_size", "milestones", "gamma", "plateau_patience"),
+}
+
+
+def obstacle(recipe: Recipe) -> str:
+    """Why the recipe cannot run as it was published: "weights", "images", "download", or "" where it can."""
+    if recipe.weights:
+        return "weights"
+    if recipe.images or catalog.entry(recipe.data_name).state == "missing":
+        return "images"
+    return "download" if catalog.entry(recipe.data_name).state == "needs download" else ""
+
+
+def explained(recipe: Recipe) -> str:
+    """The obstacle in words, as a sentence without its end; "" where there is none."""
+    kind = obstacle(recipe)
+    if kind == "weights":
+        return f"{recipe.name} starts from the ImageNet weights of {recipe.weights}, which no run can start from here"
+    if kind == "images":
+        return f"{recipe.name} needs {recipe.images}"
+    if kind == "download":
+        size = catalog.entry(recipe.data_name).download_mb
+        return f"{recipe.name} needs {catalog.entry(recipe.data_name).title}, a download of {size:,.0f} MB"
+    return ""
+
+
+def values_to_run(
+    recipe: Recipe, store: RunStore, given: dict[str, Any] | None = None, *, stand_in: bool = False
+) -> dict[str, Any]:
+    """Values of a config for the recipe, or for its stand-in, with those `given` (by part) in place of its own.
+
+    Raises ConfigError where it cannot run so, RunError where no run has the weights that it starts from.
+    """
+    given = given or {}
+    if stand_in and recipe.stand_in is None:
+        raise ConfigError(f"{recipe.name} runs on {recipe.data_name}, which is there: leave the stand-in out")
+    values = merged(recipe.values(stand_in=stand_in), given)
+    if stand_in and recipe.stand_in.reuse and "transfer" not in given:
+        values["transfer"] = {"source": source(recipe, store).run_id, "strategy": recipe.stand_in.reuse}
+    needs_weights = recipe.weights and not stand_in and "transfer" not in values
+    needs_images = values["data"]["name"] == ANY_DATA
+    if needs_weights or needs_images:
+        ways = {"weights": "start from a run of yours with --from", "images": "give a folder of yours with --data"}
+        way = ways["weights" if needs_weights else "images"]
+        raise ConfigError(f"{explained(recipe)}: run it on {recipe.stand_in.data['name']} with --stand-in, or {way}")
+    return values
+
+
+def merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """`values` with those `given` in their place; what belonged to a setting that changes goes with it."""
+    found = {part: dict(each) for part, each in values.items()}
+    for part, settings in given.items():
+        for name, value in settings.items():
+            for other in BELONG.get(name, ()) if part == "train" and value != _set(found, name) else ():
+                found["train"].pop(other, None)
+        found[part] = {**found.get(part, {}), **settings}
+    return found
+
+
+def _set(values: dict[str, Any], name: str) -> Any:
+    """What a setting of the training is."""
+    return values["train"].get(name, TrainConfig.model_fields[name].default)
+
+
+def source(recipe: Recipe, store: RunStore) -> Run:
+    """The run whose weights the stand-in starts from: the one that ships, else the newest. Raises RunError."""
+    model, data = recipe.stand_in.model["name"], recipe.stand_in.learnt_on
+    found = [run for run in store.list() if _has_learnt(run, model, data)]
+    if not found:
+        raise RunError(
+            f"{recipe.name} starts from {model} trained on {data}, and there is no such run: "
+            f"`python -m cvcore train --data {data} --model {model}` makes one"
+        )
+    return next((run for run in found if run.shipped), found[0])
+
+
+def _has_learnt(run: Run, model: str, data: str) -> bool:
+    config = run.config
+    whole = config.transfer is None and not config.data.per_class
+    return run.status == "done" and whole and (config.model.name, config.data.name) == (model, data)
+
+
+@contextmanager
+def other_way(recipe: Recipe | None) -> Iterator[None]:
+    """Let the error of a set that is not there say that the recipe can run on another one."""
+    try:
+        yield
+    except DataError as error:
+        if recipe is None or recipe.stand_in is None:
+            raise
+        raise DataError(f"{error}; or add --stand-in to run on {recipe.stand_in.data['name']} instead") from error
