@@ -69,8 +69,11 @@ def same(first: Dataset, second: Dataset) -> bool:
 def test_a_copied_folder_is_not_decoded_again(photos, tmp_path, decoded):
     first = opened(photos)
     assert len(decoded) == 40
-    second = opened(shutil.copytree(photos, tmp_path / "copy"))
+    heard = []
+    copy = shutil.copytree(photos, tmp_path / "copy")
+    second = opened(copy, on_progress=lambda done, total: heard.append((done, total)))
     assert len(decoded) == 40
+    assert heard == [(39, 40), (40, 40)]  # the end is told when it is sure to be one
     assert (first.name, second.name) == ("photos", "copy")
     assert same(first, second)
     assert len(stored()) == 2

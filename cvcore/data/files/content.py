@@ -60,13 +60,16 @@ def linked(
 ) -> Path | None:
     """A folder beside `folder` with what the store has of the same files in this form; None if it has nothing.
 
-    Files are read only if a stored form has the same outline; `on_progress` as in `content`.
+    Files are read only if a stored form has the same outline; `on_progress` as in `content`, and the end if it is one.
     """
     candidates = twins.with_outline(outline(listing, form))
     if not candidates:
         return None
     source = candidates.get(content(listing, on_progress))
-    return twins.linked(source, folder, name) if source else None
+    found = twins.linked(source, folder, name) if source else None
+    if found:
+        on_progress(len(listing), len(listing))
+    return found
 
 
 def _size(path: Path) -> int:
