@@ -58,7 +58,7 @@ def compare(data: str, name: str) -> None:
     from cvcore.config import DataConfig
 
     dataset, config = catalog.open_dataset(data), TrainConfig()
-    indices, _ = training_indices(dataset.train.labels, DataConfig(name=data))
+    indices, _ = training_indices(dataset, DataConfig(name=data))
     mean, std = normalization(dataset, "dataset")
     ours_model, their_model = (zoo.build(name, dataset.image_shape, len(dataset.classes)) for _ in range(2))
     batches = Batches(

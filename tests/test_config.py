@@ -58,10 +58,10 @@ def test_a_config_cannot_be_changed():
         ({"lr": float("nan")}, "lr: given nan"),
         ({"epochs": 0}, "epochs: given 0, it should be greater than or equal to 1"),
         ({"batch_size": 2.5}, "batch_size: given 2.5"),
-        ({"optimizer": "adamm"}, "optimizer: given 'adamm', it should be 'adam', 'adamw' or 'sgd'"),
-        ({"momentum": 0.9}, "momentum: given 0.9 with adam, only sgd takes it"),
+        ({"optimizer": "adamm"}, "optimizer: given 'adamm', it should be 'adam', 'adamw', 'sgd' or 'rmsprop'"),
+        ({"momentum": 0.9}, "momentum: given 0.9 with adam, only sgd and rmsprop take it"),
         ({"schedule": "step"}, "step_size: given 0"),
-        ({"step_size": 3}, "belong to the step schedule"),
+        ({"step_size": 3}, "step_size: it belongs to the schedule step"),
         ({"epoch": 3}, "unknown setting 'epoch'"),
     ],
 )

@@ -45,7 +45,7 @@ def _checked_model(given: ModelConfig, dataset: Dataset) -> ModelConfig:
 def _check_batch(config: RunConfig, dataset: Dataset) -> int:
     """How many images there are to train on; at least a batch of them."""
     hold_out = holds_out(dataset, config.train.selection)
-    train, _ = training_indices(dataset.train.labels, config.data, hold_out=hold_out)
+    train, _ = training_indices(dataset, config.data, hold_out=hold_out)
     if len(dataset.test) == 0:
         raise ConfigError(
             f"data: {config.data.name} has no test image that can be used; add some, two a class at least"

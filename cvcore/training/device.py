@@ -15,15 +15,20 @@ WORTH_THREADS = 100e6
 
 
 def choose_device() -> torch.device:
-    """CVCORE_DEVICE if set, else CUDA or MPS if present, else the CPU. Raises ConfigError for a name torch refuses."""
-    wanted = os.environ.get("CVCORE_DEVICE")
-    if wanted:
+    """CVCORE_DEVICE if set and not "auto", else CUDA or MPS if present, else the CPU.
+
+    Of the processes of torchrun each takes a GPU of its own. Raises ConfigError for a name torch refuses.
+    """
+    wanted = os.environ.get("CVCORE_DEVICE", "auto")
+    if wanted not in ("", "auto"):
         try:
             return torch.device(wanted)
         except RuntimeError as error:
-            raise ConfigError(f"CVCORE_DEVICE: given {wanted!r}, it should be cpu, cuda, cuda:1 or mps") from error
+            raise ConfigError(
+                f"CVCORE_DEVICE: given {wanted!r}, it should be auto, cpu, cuda, cuda:1 or mps"
+            ) from error
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
@@ -44,6 +49,11 @@ def use_threads_for(model: nn.Module, images: torch.Tensor) -> None:
     """
     work = rough_mult_adds(model, images[:1]) * len(images)
     torch.set_num_threads(_ALL_THREADS if work > WORTH_THREADS else 1)
+
+
+def uses_all_cores(device: torch.device) -> bool:
+    """Whether, as the threads are set now, a run leaves no core to another: then it trains alone."""
+    return device.type != "cpu" or (_ALL_THREADS > 1 and torch.get_num_threads() >= _ALL_THREADS)
 
 
 def rough_mult_adds(model: nn.Module, image: torch.Tensor) -> int:

@@ -4,6 +4,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +20,18 @@ from cvcore.data.dataset import Dataset
 from cvcore.data.split import holds_out, training_indices
 from cvcore.data.stats import normalization
 from cvcore.errors import RunError
-from cvcore.files import write_atomically, write_json
+from cvcore.files import reason_of, write_atomically, write_json
 from cvcore.models import zoo
 from cvcore.training import events
 from cvcore.training.batches import Batches
-from cvcore.training.device import choose_device, use_threads_for
+from cvcore.training.device import choose_device, use_threads_for, uses_all_cores
 from cvcore.training.history import Epoch
-from cvcore.training.loop import predict
-from cvcore.training.queue import Queue
+from cvcore.training.kept_epochs import EpochKeeper
+from cvcore.training.loop import Criterion, Predictions, gives_log_probabilities, predict
+from cvcore.training.parallel import ALONE, World, told_by_first
+from cvcore.training.queue import STOPS, Queue, Slot, asked_to_stop
 from cvcore.training.runs import Run, RunStore, run_lock
-from cvcore.training.trainer import Callbacks, Cancelled, Trainer
+from cvcore.training.trainer import Callbacks, Stopped, Trainer
 from cvcore.transfer.strategies import reuse
 
 log = logging.getLogger(__name__)
@@ -37,28 +40,43 @@ EVALUATION_BATCH = 512
 BATCH_EVENT_EVERY = 0.25  # seconds: often enough to look alive, rare enough to keep the file small
 
 
-def execute(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None] = lambda epoch: None) -> None:
+def execute(
+    store: RunStore,
+    run: Run,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    world: World = ALONE,
+    slot: Slot | None = None,
+    on_start: Callable[[], None] = lambda: None,
+) -> None:
     """Train `run` to its end, going on from its last checkpoint if there is one; every end is told as an event.
 
-    Raises nothing for what a user can cause: the run is then failed, with a sentence.
+    Raises nothing for what a user can cause: the run is then failed, with a sentence. `slot` is the caller's place
+    among those who may train at once; a run that uses all cores waits there until it is alone. `on_start` is called
+    once everybody can see that the run is being trained.
     """
     try:
         with run_lock(run.path).acquire(timeout=5):
             # in this order: whoever kills us in between leaves a run that is told as interrupted, never a lost one
             events.append(run.path, "status", status="running")
             Queue(store).remove(run.run_id)
-            _execute_locked(store, run, on_epoch)
+            on_start()
+            _execute_locked(store, run, on_epoch, world, slot)
     except Timeout:
         log.warning("%s is being trained by another process", run.run_id)
+    except OSError as error:  # before it began: the disk is full, or the folder is gone
+        log.warning("%s cannot be trained: %s", run.run_id, sentence_of(error))
 
 
-def _execute_locked(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]) -> None:
+def _execute_locked(
+    store: RunStore, run: Run, on_epoch: Callable[[Epoch], None], world: World, slot: Slot | None
+) -> None:
     try:
-        outcome = _train(store, run, on_epoch)
+        outcome = _train(store, run, on_epoch, world, slot)
         events.append(run.path, "status", status="done", **outcome)
-    except Cancelled:
-        (run.path / "cancel").unlink(missing_ok=True)
-        events.append(run.path, "status", status="cancelled")
+    except Stopped as stopped:
+        for name in STOPS:
+            (run.path / name).unlink(missing_ok=True)
+        events.append(run.path, "status", status=STOPS[stopped.how])
     except Exception as error:  # the worker must outlive any run, whatever goes wrong in it
         log.exception("%s failed", run.run_id)
         _append_failure(run, error)
@@ -66,68 +84,133 @@ def _execute_locked(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]
 
 def _append_failure(run: Run, error: Exception) -> None:
     """Tell the failure, if the disk still lets us."""
-    text = str(error).strip() or type(error).__name__
     try:
-        events.append(run.path, "status", status="failed", error=text.splitlines()[0])
+        events.append(run.path, "status", status="failed", error=sentence_of(error))
     except OSError:
         log.exception("could not write to %s", run.path)
 
 
-def _train(store: RunStore, run: Run, on_epoch: Callable[[Epoch], None]) -> dict[str, Any]:
+def sentence_of(error: Exception) -> str:
+    """What went wrong, in one line that says what to do where that can be said."""
+    if isinstance(error, OSError):
+        where = Path(error.filename).parent if error.filename else "the runs folder"
+        return f"cannot write to {where} ({reason_of(error)}): free some space or mend the folder, then train again"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return "the memory was not enough: choose a smaller batch size, smaller images or a smaller network"
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
+
+
+def _train(
+    store: RunStore, run: Run, on_epoch: Callable[[Epoch], None], world: World, slot: Slot | None
+) -> dict[str, Any]:
     """{"best", "test"} of the finished run."""
     config = run.config
-    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
-    if config.data.fingerprint and dataset.fingerprint != config.data.fingerprint:
-        raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
+    dataset = _dataset_of(config)
     device = choose_device()
-    parts = _prepare(config, dataset, store, device)
+    parts = prepared(config, dataset, store, device, world)
     use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
-    _write_start(run, parts.model, device)
+    if slot is not None and uses_all_cores(device):
+        slot.wait_until_alone(lambda: asked_to_stop(run.path))
+    _write_start(run, parts.model, device, world)
 
     teller = _Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
-    trainer = Trainer(parts.model, parts.train, parts.val, config.train, teller.callbacks())
+    keeper = EpochKeeper(run.path, config.train.epochs)
+    trainer = _trainer(config, parts, teller.callbacks(keeper))
     if (run.path / "last.pt").is_file():
         trainer.load_state(load_weights(run.path / "last.pt"))
         teller.repeat_missing(trainer.history, run)
+    else:
+        keeper.keep(0, parts.model)
     trainer.fit()
     return _finish(run, trainer, parts)
 
 
+def assist(config: RunConfig, store: RunStore, folder: Path, world: World) -> None:
+    """Compute this process's share of a run that the first process of `world` trains in `folder`."""
+    dataset, device = _dataset_of(config), choose_device()
+    parts = prepared(config, dataset, store, device, world)
+    use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
+    trainer = _trainer(config, parts, Callbacks())
+    if (folder / "last.pt").is_file():
+        trainer.load_state(load_weights(folder / "last.pt"))
+    with suppress(Stopped):
+        trainer.fit()
+        _predictions(trainer, parts, folder)
+
+
+def _dataset_of(config: RunConfig) -> Dataset:
+    """The images that the run was made for. Raises RunError if they have changed."""
+    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
+    if config.data.fingerprint and dataset.fingerprint != config.data.fingerprint:
+        raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
+    return dataset
+
+
 @dataclass(frozen=True)
-class _Parts:
+class Parts:
+    """What a run consists of before it starts: the network, three streams of batches, the loss."""
+
     model: torch.nn.Module
     train: Batches
     val: Batches
     test: Batches
+    criterion: Criterion
 
 
-def _prepare(config: RunConfig, dataset: Dataset, store: RunStore, device: torch.device) -> _Parts:
-    """The network and the three streams of batches; the seed decides weights, order and dropout."""
+def prepared(config: RunConfig, dataset: Dataset, store: RunStore, device: torch.device, world: World = ALONE) -> Parts:
+    """The parts of a run as its seed makes them: first weights, order of images, augmentation, dropout."""
     torch.manual_seed(config.train.seed)
     model = zoo.build(config.model.name, dataset.image_shape, len(dataset.classes))
     if config.transfer:
         weights = load_weights(store.find(config.transfer.source).path / "best.pt")
         model = reuse(model, weights, config.transfer.strategy)
-    on_test = config.train.selection == "test"
-    held_out = holds_out(dataset, config.train.selection)
-    train, val = training_indices(dataset.train.labels, config.data, hold_out=held_out)
+    model = model.to(device)
+    train, val, test = _streams(config, dataset, device, world)
+    return Parts(model, train, val, test, _criterion(config, model, test))
+
+
+def _streams(
+    config: RunConfig, dataset: Dataset, device: torch.device, world: World
+) -> tuple[Batches, Batches, Batches]:
+    """Batches to learn from, to watch, and to test on."""
+    faults, on_test = config.train.faults, config.train.selection == "test"
+    train, held_out = training_indices(dataset, config.data, hold_out=holds_out(dataset, config.train.selection))
+    if "sorted-by-class" in faults:
+        train = train[np.argsort(dataset.train.labels[train], kind="stable")]
     mean, std = normalization(dataset, config.data.normalize)
-    order = torch.Generator().manual_seed(config.train.seed)
-    shared = {"mean": mean, "std": std, "device": device}
-    test = Batches(dataset.test, np.arange(len(dataset.test)), EVALUATION_BATCH, **shared)
-    return _Parts(
-        model=model.to(device),
-        train=Batches(dataset.train, train, config.train.batch_size, **shared, generator=order),
-        val=test if on_test else _watched(dataset, val, shared),
-        test=test,
+    shared: dict[str, Any] = {"mean": mean, "std": std, "device": device, "world": world}
+    shuffled = not {"sorted-by-class", "unshuffled"} & set(faults)
+    learnt = Batches(
+        dataset.train,
+        train,
+        config.train.batch_size,
+        **shared,
+        generator=torch.Generator().manual_seed(config.train.seed) if shuffled else None,
+        augment=config.train.augment,
+        chance=torch.Generator(device).manual_seed(config.train.seed + world.rank) if config.train.augment else None,
     )
+    # who averages over batches does so with his own; else the largest are the fastest
+    size = config.train.batch_size if {"batch-mean", "batch-sum"} & set(faults) else EVALUATION_BATCH
+    tested = (dataset.train, train) if "train-as-test" in faults else (dataset.test, np.arange(len(dataset.test)))
+    test = Batches(*tested, size, **shared)
+    if on_test:
+        return learnt, test, test
+    watched = (dataset.train, held_out) if dataset.val is None else (dataset.val, np.arange(len(dataset.val)))
+    return learnt, Batches(*watched, size, **shared), test
 
 
-def _watched(dataset: Dataset, held_out: np.ndarray, shared: dict[str, Any]) -> Batches:
-    """The validation images: the set's own split where it brings one, else those held out of the training split."""
-    if dataset.val is not None:
-        return Batches(dataset.val, np.arange(len(dataset.val)), EVALUATION_BATCH, **shared)
-    return Batches(dataset.train, held_out, EVALUATION_BATCH, **shared)
+def _criterion(config: RunConfig, model: torch.nn.Module, test: Batches) -> Criterion:
+    """The loss that the config names, or that suits what the network gives."""
+    nll = config.train.loss == "nll"
+    if config.train.loss == "auto":
+        images = Batches(test.split, test.indices[:2], 2, test.mean, test.std, test.device)
+        nll = gives_log_probabilities(model, next(iter(images))[0])
+    return Criterion(nll, config.train.label_smoothing if not nll else 0.0)
+
+
+def _trainer(config: RunConfig, parts: Parts, callbacks: Callbacks) -> Trainer:
+    return Trainer(parts.model, parts.train, parts.val, config.train, callbacks, parts.criterion)
 
 
 def load_weights(path: Path) -> Any:
@@ -140,12 +223,13 @@ def load_weights(path: Path) -> Any:
         raise RunError(f"{path.name} of {path.parent.name} is damaged: train that run again with --fresh") from error
 
 
-def _write_start(run: Run, model: torch.nn.Module, device: torch.device) -> None:
+def _write_start(run: Run, model: torch.nn.Module, device: torch.device, world: World) -> None:
     """Put libraries and device into run.json, and tell the network's size."""
     machine = {
         "versions": {"cvcore": cvcore.__version__, "torch": torch.__version__, "python": platform.python_version()},
         "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
+        "processes": world.size,
         "system": platform.system(),
     }
     write_json(run.path / "run.json", {**run.meta, "started": time.time(), **machine})
@@ -162,29 +246,33 @@ class _Teller:
         self.epochs = epochs
         self.batches = batches
         self.on_epoch = on_epoch
-        self.cancel = folder / "cancel"
         self.last_told = 0.0
-        self.begun: tuple[float, int, int] | None = None  # clock, batches and images done when we started to count
+        self.begun: tuple[float, int] | None = None  # clock and batches done when we started to count
 
-    def callbacks(self) -> Callbacks:
+    def callbacks(self, keeper: EpochKeeper) -> Callbacks:
+        def epoch_done(epoch: Epoch, model: torch.nn.Module) -> None:
+            keeper.keep(epoch.epoch, model)
+            self.epoch(epoch)
+
         return Callbacks(
             on_batch=self.batch,
-            on_epoch=self.epoch,
+            on_epoch=epoch_done,
             on_best=lambda weights: self._save("best.pt", weights),
             on_checkpoint=lambda state: self._save("last.pt", state),
-            should_stop=self.cancel.exists,
+            should_stop=lambda: asked_to_stop(self.folder),
         )
 
-    def batch(self, epoch: int, batch: int, images: int, loss: float) -> None:
+    def batch(self, epoch: int, batch: int, images: int, loss: torch.Tensor) -> None:
         now = time.perf_counter()
         done = (epoch - 1) * self.batches + batch
         if self.begun is None:
-            self.begun = now, done, images
+            self.begun = now, done
         elapsed = now - self.begun[0]
         if now - self.last_told < BATCH_EVENT_EVERY or elapsed == 0:
             return
         self.last_told = now
         per_batch = elapsed / (done - self.begun[1])
+        value = loss.item()
         events.append(
             self.folder,
             "batch",
@@ -192,7 +280,7 @@ class _Teller:
             epochs=self.epochs,
             batch=batch,
             batches=self.batches,
-            loss=round(loss, 6) if np.isfinite(loss) else None,
+            loss=round(value, 6) if np.isfinite(value) else None,
             images_per_s=round(images / batch / per_batch, 1),
             eta=round((self.epochs * self.batches - done) * per_batch, 1),
         )
@@ -212,22 +300,31 @@ class _Teller:
         write_atomically(self.folder / name, lambda partial: torch.save(state, partial))
 
 
-def _finish(run: Run, trainer: Trainer, parts: _Parts) -> dict[str, Any]:
+def _finish(run: Run, trainer: Trainer, parts: Parts) -> dict[str, Any]:
     """Look at the test set, once, with the weights of the best epoch; keep what was predicted."""
-    parts.model.load_state_dict(load_weights(run.path / "best.pt"))
-    test = predict(parts.model, parts.test)
-    val = test if parts.val is parts.test else predict(parts.model, parts.val)
+    val, test = _predictions(trainer, parts, run.path)
     arrays = {}
-    for name, predictions in (("val", val), ("test", test)):
+    for name, predictions, batches in (("val", val, parts.val), ("test", test, parts.test)):
         arrays[f"{name}_labels"] = predictions.labels
         arrays[f"{name}_probabilities"] = predictions.probabilities
         arrays[f"{name}_predictions"] = predictions.probabilities.argmax(1)
+        arrays[f"{name}_indices"] = batches.indices
     write_atomically(run.path / "predictions.npz", lambda partial: _save_npz(partial, arrays))
     best = trainer.best
     return {
         "best": {"epoch": best.epoch, "val_loss": best.val_loss, "val_acc": best.val_acc},
         "test": {"loss": test.score.loss, "acc": test.score.acc},
     }
+
+
+def _predictions(trainer: Trainer, parts: Parts, folder: Path) -> tuple[Predictions, Predictions]:
+    """What the network says of the validation and of the test images with its best weights."""
+    world = parts.train.world
+    told_by_first(None, world)  # the first process has written them
+    parts.model.load_state_dict(load_weights(folder / "best.pt"))
+    settings = (trainer.criterion, trainer.precision, trainer.averaging)
+    test = predict(parts.model, parts.test, *settings)
+    return (test if parts.val is parts.test else predict(parts.model, parts.val, *settings)), test
 
 
 def _save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -18,8 +18,8 @@ from cvcore.files import write_json
 from cvcore.training import events
 from cvcore.training.history import Epoch
 
-Status = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
-ENDED = ("done", "failed", "cancelled", "interrupted")
+Status = Literal["queued", "running", "done", "failed", "cancelled", "paused", "interrupted"]
+ENDED = ("done", "failed", "cancelled", "paused", "interrupted")
 QUEUE = ".queue"  # folder of a store where runs wait, see training.queue
 
 
@@ -96,7 +96,7 @@ class Run:
     @property
     def end(self) -> dict[str, Any]:
         """The event that ended the run: best and test if done, error if failed; {} while it goes on."""
-        return self._last("status") if self.status in ("done", "failed", "cancelled") else {}
+        return self._last("status") if self.status in ("done", "failed", "cancelled", "paused") else {}
 
     @property
     def when(self) -> float:

@@ -1,4 +1,4 @@
-"""The worker: one process a store that trains what is queued, one run after the other, and lingers for the next."""
+"""Workers: processes that train what is queued, one run after the other each, and linger for the next."""
 
 import logging
 import os
@@ -12,12 +12,13 @@ from filelock import Timeout
 from cvcore import paths
 from cvcore.errors import ConfigError
 from cvcore.training.history import Epoch
-from cvcore.training.queue import Queue
+from cvcore.training.queue import Queue, slots
 from cvcore.training.runs import Run, RunStore
 
 log = logging.getLogger(__name__)
 
 POLL = 0.1  # seconds between two looks at the queue
+HELPER_LINGER = 15  # seconds that a further worker waits for another run
 
 
 def linger_seconds() -> float:
@@ -32,15 +33,16 @@ def linger_seconds() -> float:
         raise ConfigError(f"CVCORE_WORKER_LINGER: given {given!r}, it should be a number of seconds") from error
 
 
-def serve(store: RunStore, *, once: bool = False, linger: float | None = None) -> None:
+def serve(store: RunStore, *, once: bool = False, linger: float | None = None, number: int = 0) -> None:
     """Train queued runs in order until none has come for `linger` seconds (`once`: until the queue is empty).
 
-    Returns at once if the store has a worker already.
+    Returns at once if the store has a worker of that number already. Worker 0 starts others while several runs wait
+    and there are slots to train them in.
     """
     queue = Queue(store)
     linger = linger_seconds() if linger is None else linger
     try:
-        lock = queue.worker_lock().acquire(timeout=0)
+        lock = queue.worker_lock(number).acquire(timeout=0)
     except Timeout:
         log.info("another worker serves %s", store.root)
         return
@@ -54,9 +56,11 @@ def serve(store: RunStore, *, once: bool = False, linger: float | None = None) -
 
         idle_since = time.monotonic()
         while True:
+            if number == 0:
+                call_help(store, len(queue.waiting()) - 1)
             if _train_next(store, queue):
                 idle_since = time.monotonic()
-            elif once or time.monotonic() - idle_since > linger:
+            elif (once and not queue.waiting()) or time.monotonic() - idle_since > linger:
                 return
             else:
                 time.sleep(POLL)
@@ -69,25 +73,35 @@ def _leave_the_cpu_to_pages() -> None:
 
 
 def _train_next(store: RunStore, queue: Queue) -> bool:
-    """Train the run at the head of the queue; False if there is none."""
+    """Train the run at the head of the queue; False if there is none, or no slot to train it in."""
     waiting = queue.waiting()
-    if not waiting:
-        return False
-    with queue.training_lock():
-        _train_ticket(store, queue, waiting[0])
-    return True
+    return bool(waiting) and _train_ticket(store, queue, waiting[0])
 
 
 def _train_ticket(
     store: RunStore, queue: Queue, run_id: str, on_epoch: Callable[[Epoch], None] = lambda epoch: None
-) -> None:
-    """Train the run of a ticket and give the ticket back; one whose run has ended or is gone is only given back."""
+) -> bool:
+    """Train the run at the head of the queue, if that is still `run_id` and there is a slot; whether it was trained.
+
+    The ticket of a run that has ended or is gone is only given back.
+    """
     from cvcore.training import job
 
-    run = Run(store.root / run_id)
-    if run_id in queue.waiting() and (run.path / "run.json").is_file() and run.status in ("queued", "interrupted"):
-        job.execute(store, run, on_epoch)
-    queue.remove(run_id)
+    slot = queue.free_slot()
+    if slot is None:
+        return False
+    claim = queue.claim_lock()
+    try:
+        with claim.acquire():
+            if queue.waiting()[:1] != [run_id]:
+                return False
+            run = Run(store.root / run_id)
+            if (run.path / "run.json").is_file() and run.status in ("queued", "interrupted"):
+                job.execute(store, run, on_epoch, slot=slot, on_start=lambda: claim.release(force=True))
+            queue.remove(run_id)
+            return True
+    finally:
+        slot.release()
 
 
 def train_in_turn(
@@ -118,7 +132,7 @@ def _train_in_turn(
 
     while True:
         waiting = queue.waiting()
-        if waiting[:1] == [run_id] and _train_here(store, queue, run_id, tell):
+        if waiting[:1] == [run_id] and _train_ticket(store, queue, run_id, tell):
             return store.find(run_id)
         run = store.find(run_id)
         for epoch in run.history[told:]:
@@ -133,19 +147,9 @@ def _train_in_turn(
         time.sleep(POLL)
 
 
-def _train_here(store: RunStore, queue: Queue, run_id: str, on_epoch: Callable[[Epoch], None]) -> bool:
-    """Train the run unless somebody else is training one; whether it was trained."""
-    try:
-        with queue.training_lock().acquire(timeout=0):
-            _train_ticket(store, queue, run_id, on_epoch)
-            return True
-    except Timeout:
-        return False
-
-
-def is_alive(store: RunStore) -> bool:
-    """Whether a worker serves the store."""
-    lock = Queue(store).worker_lock()
+def is_alive(store: RunStore, number: int = 0) -> bool:
+    """Whether worker `number` serves the store."""
+    lock = Queue(store).worker_lock(number)
     try:
         with lock.acquire(timeout=0):
             return False
@@ -153,17 +157,24 @@ def is_alive(store: RunStore) -> bool:
         return True
 
 
-_last_start: dict[RunStore, float] = {}
+def call_help(store: RunStore, waiting: int) -> None:
+    """Start further workers for so many runs that wait, as far as there are slots; they end when none waits."""
+    for number in range(1, min(waiting + 1, slots())):
+        ensure_worker(store, number)
 
 
-def ensure_worker(store: RunStore) -> None:
-    """Start a worker for the store unless one is alive or was started seconds ago. It outlives this process."""
-    if time.monotonic() - _last_start.get(store, -60.0) < 3 or is_alive(store):
+_last_start: dict[tuple[RunStore, int], float] = {}
+
+
+def ensure_worker(store: RunStore, number: int = 0) -> None:
+    """Start worker `number` for the store unless it is alive or was started seconds ago. It outlives this process."""
+    if time.monotonic() - _last_start.get((store, number), -60.0) < 3 or is_alive(store, number):
         return
-    _last_start[store] = time.monotonic()
+    _last_start[store, number] = time.monotonic()
     # without --runs the worker sees the shipped runs too, which transfer starts from
     alone = ["--runs", str(store.root)] if store.shipped is None else []
-    command = [sys.executable, "-m", "cvcore", "worker", *alone]
+    helper = ["--number", str(number), "--linger", str(HELPER_LINGER)] if number else []
+    command = [sys.executable, "-m", "cvcore", "worker", *alone, *helper]
     environment = {**os.environ, "PYTHONPATH": _python_path(), "CVCORE_RUNS": str(store.root)}
     with (Queue(store).folder / "worker.log").open("ab") as log_file:
         subprocess.Popen(

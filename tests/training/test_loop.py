@@ -8,7 +8,7 @@ from torch import nn
 from cvcore.data.dataset import Split
 from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches
-from cvcore.training.loop import predict, train_mode, train_one_epoch
+from cvcore.training.loop import Step, predict, train_mode, train_one_epoch
 
 
 class Fixed(nn.Module):
@@ -49,7 +49,7 @@ def test_training_reports_the_mean_over_samples_too_and_steps_once_a_batch():
     heard = []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)  # no movement: the scores are those of the first weights
     values, labels = [2, 1, 3, 1, 2], [0, 0, 1, 1, 0]
-    score = train_one_epoch(model, batches(values, labels, 3), optimizer, lambda *told: heard.append(told[:2]))
+    score = train_one_epoch(Step(model, optimizer), batches(values, labels, 3), lambda *told: heard.append(told[:2]))
     assert score.loss == pytest.approx(sum(map(loss, values, labels)) / 5, rel=1e-5)
     assert heard == [(1, 3), (2, 5)]
 
@@ -57,7 +57,7 @@ def test_training_reports_the_mean_over_samples_too_and_steps_once_a_batch():
 def test_one_step_by_hand():
     # one image of value 1, label 1: d loss / d weight = softmax_0 * value = e / (e + 1); one step of rate 0.5
     model = Fixed()
-    train_one_epoch(model, batches([1], [1], 1), torch.optim.SGD(model.parameters(), lr=0.5))
+    train_one_epoch(Step(model, torch.optim.SGD(model.parameters(), lr=0.5)), batches([1], [1], 1))
     assert model.weight.item() == pytest.approx(1 - 0.5 * math.e / (math.e + 1), rel=1e-5)
 
 

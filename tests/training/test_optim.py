@@ -3,19 +3,20 @@ import torch
 from torch import nn
 
 from cvcore.config import TrainConfig
-from cvcore.training.optim import make_optimizer, make_schedule
+from cvcore.training.optim import Schedule, make_optimizer
 
 
 def rates(epochs: int, **settings) -> list[float]:
     """The learning rate of each epoch."""
     config = TrainConfig(optimizer="sgd", lr=1.0, epochs=epochs, **settings)
     optimizer = make_optimizer(nn.Linear(1, 1).parameters(), config)
-    schedule = make_schedule(optimizer, config)
+    schedule = Schedule(optimizer, config, 1)
     found = []
     for _ in range(epochs):
         found.append(optimizer.param_groups[0]["lr"])
         optimizer.step()
-        schedule.step()
+        schedule.after_batch()
+        schedule.after_epoch(1.0)
     return found
 
 

@@ -4,7 +4,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from cvcore.config import parse_config
+from cvcore.config import SCHEMA_VERSION, parse_config
 from cvcore.errors import RunError
 from cvcore.training import events
 from cvcore.training.queue import Queue
@@ -106,7 +106,7 @@ def test_deleting_removes_the_folder_but_not_a_run_that_trains(store):
 def test_run_json_holds_the_config_and_reads_back(store):
     run = store.create(config(3))
     meta = json.loads((run.path / "run.json").read_text())
-    assert meta["schema"] == 1
+    assert meta["schema"] == SCHEMA_VERSION
     assert meta["config"]["train"]["seed"] == 3
     assert store.find(run.run_id).config == config(3)
 
