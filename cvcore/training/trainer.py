@@ -140,7 +140,7 @@ class Trainer:
         self.callbacks.on_epoch(epoch, self.model)
 
     def _add(self, epoch: Epoch) -> None:
-        """An epoch is done. The best has the highest accuracy, then the lowest loss, then is first; or it is the last."""
+        """An epoch is done. The best has the highest accuracy, then the lowest loss, then is first; or it is last."""
         self.history.append(epoch)
         score = (epoch.val_acc, -epoch.val_loss)
         if self.best is None or self.config.selection == "last" or score > (self.best.val_acc, -self.best.val_loss):
