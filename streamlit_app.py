@@ -1,9 +1,10 @@
-"""Home: what this is, a way to learn with it, and the newest runs."""
+"""Home: what this is, a way to learn with it, the tutorials' experiments, and the newest runs."""
 
 from dataclasses import dataclass, field
 
 import streamlit as st
 
+from cvcore.ui import learning_path
 from cvcore.ui.frame import ARCHITECTURES, DATASETS, TRAINING, TRANSFER, errors_as_lines, frame, link
 from cvcore.ui.runs import run_table, store
 
@@ -46,6 +47,7 @@ STEPS = (
         "A network that reads print learns handwriting from two examples of each digit.",
         TRANSFER,
         "Transfer to digits",
+        {"target": "digits"},
     ),
 )
 
@@ -65,6 +67,8 @@ def main() -> None:
             st.markdown(f"**{number}. {step.title}**")
             st.markdown(step.text)
             link(step.page, step.link, **step.query)
+    with errors_as_lines():
+        learning_path.show()
     st.subheader("Newest runs", anchor=False)
     with errors_as_lines():
         run_table(store().list()[:8], brief=True)

@@ -6,15 +6,18 @@ import streamlit as st
 
 from cvcore.config import RunConfig, parse_config
 from cvcore.errors import CvcoreError
+from cvcore.recipes.recipe import Recipe
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, make_ready, run_table, store, submit
+from cvcore.ui.training import recipes, remarks
 from cvcore.ui.training.form import form
 
 # each is a module of cvcore.ui.training with a function show(runs), `runs` being those chosen, in their order
 SECTIONS = {
     "Curves": "curves",
+    "Published": "published",
 }
 
 
@@ -24,26 +27,43 @@ def main() -> None:
         make_ready()
     values: dict = {}
     with errors_as_lines():
-        values = form()
-        if train_button():
-            config = parse_config(values)
+        values, recipe = form()
+        remarks.show(values)
+        configs = asked_to_train(values, recipe)
+        for config in configs:
             ui_data.opened(config.data.name, config.data.size, config.data.fit)  # with progress, where it takes long
-            train(config)
+        if configs:
+            train(*configs)
+            recipes.show_figures(recipe)
     with errors_as_lines():
         cached_note(values)
         show_runs(values)
 
 
-def train_button() -> bool:
-    return st.button("Train", type="primary", icon=":material/play_arrow:")
+def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
+    """What is to be trained now: nothing, what the form describes, or both runs of a recipe that is one of a pair."""
+    both, started = recipes.pair(recipe), recipes.started(recipe)
+    with st.container(horizontal=True):
+        one = st.button(
+            "Train",
+            type="secondary" if both else "primary",
+            icon=":material/play_arrow:",
+            disabled=not recipes.can_start(recipe),
+            help=None if recipes.can_start(recipe) else "What this recipe needs is not here: see above.",
+        )
+        two = both and st.button("Train as published and corrected", type="primary", icon=":material/compare_arrows:")
+    if both and (two or started):
+        return both
+    return [parse_config(values)] if one or started else []
 
 
-def train(config: RunConfig, *, fresh: bool = False) -> None:
-    """Queue the run, show it first, and remember whether it was there already."""
-    ((run, cached),) = submit(config, fresh=fresh)
-    shown = [each for each in st.session_state.get("shown_runs", []) if each != run.run_id]
-    st.session_state["runs"] = [run.run_id, *shown][:8] if st.session_state.get("overlay") else [run.run_id]
-    st.session_state["cached"] = run.run_id if cached else None
+def train(*configs: RunConfig, fresh: bool = False) -> None:
+    """Queue the runs, show them first, and remember whether a single one was there already."""
+    found = submit(*configs, fresh=fresh)
+    new = [run.run_id for run, _ in found]
+    shown = [each for each in st.session_state.get("shown_runs", []) if each not in new]
+    st.session_state["runs"] = [*new, *shown][:8] if st.session_state.get("overlay") else new
+    st.session_state["cached"] = new[0] if len(found) == 1 and found[0][1] else None
 
 
 def cached_note(values: dict) -> None:

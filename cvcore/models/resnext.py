@@ -61,9 +61,9 @@ class MiniTutorialBottleneck(MiniBottleneck):
 
 
 class MiniResNeXt(nn.Module):
-    """The same idea for a laptop: three stages of five blocks on small images, 16×16 places of 32×32 pixels.
+    """The same idea for a laptop: three stages of five narrow blocks on small images, from 8×8 places of 32×32 pixels.
 
-    As deep as ResNeXt-50, 47 layers with weights, so that what its shortcuts do shows.
+    Nearly as deep as ResNeXt-50, 47 layers with weights, so that what its shortcuts do shows.
     """
 
     def __init__(self, image_shape: ImageShape, num_classes: int, block: type = MiniBottleneck, depth: int = 5):
@@ -71,6 +71,7 @@ class MiniResNeXt(nn.Module):
         self.conv1 = conv3x3(image_shape[0], 16, stride=2)
         self.bn1 = nn.BatchNorm2d(16)
         self.relu = nn.ReLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(2)
         self.layer1 = stage(block, 16, 16, depth, stride=1)
         self.layer2 = stage(block, 64, 32, depth, stride=2)
         self.layer3 = stage(block, 128, 64, depth, stride=2)
@@ -81,7 +82,7 @@ class MiniResNeXt(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits [N, classes] of images [N, C, H, W]."""
-        x = self.relu(self.bn1(self.conv1(images)))
+        x = self.maxpool(self.relu(self.bn1(self.conv1(images))))
         x = self.layer3(self.layer2(self.layer1(x)))
         return self.fc(self.flatten(self.avgpool(x)))
 

@@ -33,6 +33,7 @@ class Measured(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     what: str
+    unit: Literal["accuracy", "loss"] = "accuracy"
     as_published: float
     corrected: float
     seconds: int
@@ -130,7 +131,7 @@ def _pair(name: str, values: dict[str, Any]) -> tuple[Recipe, Recipe]:
     """Two runs that differ in nothing but the mistake."""
     parts = {part: values.get(part, {}) for part in ("data", "model", "train")}
     mended = {part: parts[part] | values["corrected"].get(part, {}) for part in parts}
-    shared = {"tutorial": values["made_in"], "teaches": values["cost"]}
+    shared = {"tutorial": values["made_in"], "teaches": f"{values['wrong']} {values['cost']}"}
     wrong = Recipe(
         name=name,
         title=values["title"],

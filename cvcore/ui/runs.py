@@ -11,6 +11,7 @@ from cvcore.config import RunConfig, TrainConfig
 from cvcore.errors import RunError
 from cvcore.plots import curves
 from cvcore.plots.style import CATEGORIES, colour_of
+from cvcore.recipes.matching import match
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
 from cvcore.training.worker import ensure_worker
@@ -43,6 +44,9 @@ def label(run: Run) -> str:
         told.append(f"batch {train.batch_size}")
     if train.seed:
         told.append(f"seed {train.seed}")
+    found = match(config)
+    if found and found.comparable and found.recipe.role:
+        told.insert(0, found.recipe.role)  # which of a pair, whose settings may look the same
     return " · ".join([*told, run.run_id[-4:]])
 
 
