@@ -22,6 +22,7 @@ from cvcore.commands import models as model_commands
 from cvcore.commands import predict as predict_commands
 from cvcore.commands import receptive as receptive_commands
 from cvcore.commands import recipes as recipe_commands
+from cvcore.commands import runs as runs_commands
 from cvcore.commands import summary as summary_commands
 from cvcore.commands import training as training_commands
 from cvcore.commands.terminal import image_shape
@@ -137,10 +138,18 @@ def _parser() -> argparse.ArgumentParser:
         "--strategy", metavar="frozen|finetune", help="with --from: train the new head only, or everything"
     )
     _add_runs_folder(train)
+    train.add_argument("--seeds", type=int, default=1, metavar="K", help="train K times, with K seeds from --seed on")
+    train.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute; default: CVCORE_DEVICE or auto")
     train.add_argument("--fresh", action="store_true", help="train again even if the same run was trained before")
 
-    runs = command("runs", training_commands.runs, "List the runs, or show one.")
-    runs.add_argument("run_id", nargs="?", metavar="RUN", help="show this run's history")
+    runs = command("runs", runs_commands.runs, "List the runs, or show, compare, annotate, delete or move some.")
+    runs.add_argument(
+        "words", nargs="*", metavar="[show|compare|rm|note|export|import] RUN", help="without any: list all; see above"
+    )
+    runs.add_argument("--name", help="with note: what to call the run")
+    runs.add_argument("--tags", metavar="A,B", help="with note: its tags")
+    runs.add_argument("--note", metavar="TEXT", help="with note: what you want to remember")
+    runs.add_argument("--out", metavar="FILE_OR_DIR", help="with export: where to write the run as one file")
     _add_runs_folder(runs)
 
     predict = command("predict", predict_commands.predict, "Say what a trained network sees in pictures.")
@@ -158,6 +167,7 @@ def _parser() -> argparse.ArgumentParser:
 
     worker = command("worker", training_commands.worker, "Train queued runs in order, then wait for more.")
     worker.add_argument("--once", action="store_true", help="end as soon as the queue is empty")
+    worker.add_argument("--number", type=int, default=0, metavar="N", help="which of several; 0 starts the others")
     worker.add_argument("--linger", type=float, metavar="SECONDS", help="end after so long without a run; default 600")
     _add_runs_folder(worker)
     return parser

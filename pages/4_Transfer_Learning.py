@@ -129,7 +129,7 @@ def show_few_images(config: RunConfig) -> None:
     """All the images that the three will learn from."""
     dataset = ui_data.opened(config.data.name)
     labels = dataset.train.labels
-    chosen, _ = training_indices(labels, config.data)
+    chosen, _ = training_indices(dataset, config.data)
     classes = len(dataset.classes)
     shown = np.concatenate([chosen[labels[chosen] == label][: max(1, 100 // classes)] for label in range(classes)])
     tile = 34 if max(map(len, dataset.classes)) < 5 else 58  # pixels: long names need room

@@ -2,13 +2,16 @@
 
 import argparse
 import logging
+import os
+import statistics
 import sys
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from cvcore.commands import recipes as recipe_commands
+from cvcore.commands import together
+from cvcore.commands.stores import store_of
 from cvcore.commands.terminal import Progress, print_json, say, silent
 from cvcore.config import DataConfig, RunConfig, TrainConfig, TransferConfig, parse_config
 from cvcore.data import catalog
@@ -16,9 +19,9 @@ from cvcore.errors import ConfigError
 from cvcore.recipes import library, start
 from cvcore.recipes.matching import match
 from cvcore.recipes.recipe import Recipe
-from cvcore.tables import table
+from cvcore.training.comparison import seeds_from
 from cvcore.training.history import Epoch
-from cvcore.training.runs import Run, RunStore, default_store
+from cvcore.training.runs import Run, RunStore
 
 
 def train(options: argparse.Namespace) -> int:
@@ -26,37 +29,81 @@ def train(options: argparse.Namespace) -> int:
     config = _config(options, recipe)  # before torch is imported: a typo is answered at once
     with Progress(f"reading {config.data.name}", "images") as progress, start.other_way(recipe):
         catalog.open_dataset(config.data.name, config.data.size, config.data.fit, progress)
+    device_setting(options.device)
+    from cvcore.training import parallel
+
+    store = store_of(options)
+    if parallel.asked_for():
+        return together.train(config, store, options)
+    return _train(seeds_from(config, options.seeds), store, options)
+
+
+def _train(configs: list[RunConfig], store: RunStore, options: argparse.Namespace) -> int:
+    """Train the runs, one or the same with several seeds, and report them."""
     from cvcore.training.check import checked
     from cvcore.training.queue import Queue
-    from cvcore.training.worker import train_in_turn
+    from cvcore.training.worker import train_all
 
-    store = _store(options)
     tell = silent if options.json else say
-    run, cached = Queue(store).submit(checked(config, store), fresh=options.fresh)
-    if cached:
-        tell(f"{run.run_id} was trained on {run.date}; --fresh trains it again")
-        for epoch in run.history:
-            tell(_epoch_line(epoch, config.train.epochs))
+    ready = [checked(config, store) for config in configs]
+    submitted = [Queue(store).submit(config, fresh=options.fresh) for config in ready]
+    several = len(submitted) > 1
+
+    def on_epoch(run: Run, epoch: Epoch) -> None:
+        tell((f"seed {run.config.train.seed}  " if several else "") + epoch_line(epoch, run.config.train.epochs))
+
+    for run, cached in submitted:
+        tell(f"{run.run_id} was trained on {run.date}; --fresh trains it again" if cached else run.run_id)
+        for epoch in run.history if cached else ():
+            on_epoch(run, epoch)
+    new = [run.run_id for run, cached in submitted if not cached]
+    try:
+        train_all(
+            store,
+            new,
+            on_epoch=on_epoch,
+            on_wait=lambda other: print(f"cvcore: waiting for {other} to end", file=sys.stderr),
+        )
+    except KeyboardInterrupt:
+        print(f"cvcore: stopped {', '.join(new)}; the same command without --fresh goes on", file=sys.stderr)
+        return 130
+    runs = [(store.find(run.run_id), cached) for run, cached in submitted]
+    if not several:
+        return report(runs[0][0], options, cached=runs[0][1])
+    return _report_seeds(runs, options)
+
+
+def _report_seeds(runs: list[tuple[Run, bool]], options: argparse.Namespace) -> int:
+    """Every run, then mean and spread of those that are done."""
+    done = [run.end["test"]["acc"] for run, _ in runs if run.status == "done"]
+    mean = statistics.mean(done) if done else None
+    spread = statistics.stdev(done) if len(done) > 1 else None
+    if options.json:
+        rows = [{**run.result(), "cached": cached} for run, cached in runs]
+        print_json({"runs": rows, "seeds": len(runs), "test_acc": {"mean": mean, "std": spread}})
     else:
-        tell(f"{run.run_id}")
-        try:
-            run = train_in_turn(
-                store,
-                run.run_id,
-                on_epoch=lambda epoch: tell(_epoch_line(epoch, config.train.epochs)),
-                on_wait=lambda other: print(f"cvcore: waiting for {other} to end", file=sys.stderr),
-            )
-        except KeyboardInterrupt:
-            print(f"cvcore: stopped {run.run_id}; the same command without --fresh goes on", file=sys.stderr)
-            return 130
-    return _report(run, options, cached=cached)
+        for run, _ in runs:
+            told = f"test accuracy {run.end['test']['acc']:.1%}" if run.status == "done" else run.status
+            say(f"seed {run.config.train.seed}: {told}  {run.run_id}")
+        if spread is not None:
+            say(f"test accuracy {mean:.1%}, standard deviation {spread:.1%} over {len(done)} seeds")
+    for run, _ in runs:
+        if run.status == "failed":
+            print(f"cvcore: {run.run_id} failed: {run.end['error']}", file=sys.stderr)
+    return 0 if len(done) == len(runs) else 1
+
+
+def device_setting(device: str | None) -> None:
+    """Train on `device`, in this process and in those that it starts; None leaves CVCORE_DEVICE as it is."""
+    if device:
+        os.environ["CVCORE_DEVICE"] = device
 
 
 def _config(options: argparse.Namespace, recipe: Recipe | None) -> RunConfig:
     """The config that the options of `train` describe, on top of the recipe's. Raises ConfigError."""
     values = _given(options)
     if recipe:
-        return parse_config(start.values_to_run(recipe, _store(options), values, stand_in=options.stand_in))
+        return parse_config(start.values_to_run(recipe, store_of(options), values, stand_in=options.stand_in))
     if options.stand_in:
         raise ConfigError("--stand-in belongs to --recipe: give a recipe, or leave it out")
     if missing := [f"--{name}" for name in ("data", "model") if not getattr(options, name)]:
@@ -83,7 +130,7 @@ def _given(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return values
 
 
-def _report(run: Run, options: argparse.Namespace, **more: Any) -> int:
+def report(run: Run, options: argparse.Namespace, **more: Any) -> int:
     found = match(run.config) if getattr(options, "recipe", None) else None
     if found:
         more["recipe"] = recipe_commands.compared(found)
@@ -102,62 +149,18 @@ def _report(run: Run, options: argparse.Namespace, **more: Any) -> int:
     return 0 if run.status in ("done", "queued", "running") else 1
 
 
-def _epoch_line(epoch: Epoch, epochs: int) -> str:
+def epoch_line(epoch: Epoch, epochs: int) -> str:
     return (
         f"epoch {epoch.epoch:>3}/{epochs}  train loss {epoch.train_loss:.4f} acc {epoch.train_acc:6.1%}  "
         f"val loss {epoch.val_loss:.4f} acc {epoch.val_acc:6.1%}  lr {epoch.lr:.2g}  {epoch.seconds:.1f} s"
     )
 
 
-def runs(options: argparse.Namespace) -> int:
-    store = _store(options)
-    if options.run_id:
-        run = store.find(options.run_id)
-        if not options.json:
-            for epoch in run.history:
-                say(_epoch_line(epoch, run.config.train.epochs))
-        _report(run, options)
-        return 0
-    rows = [
-        {
-            "run_id": run.run_id,
-            "status": run.status,
-            "data": run.config.data.name,
-            "model": run.config.model.label,
-            "epochs": len(run.history),
-            "epochs_planned": run.config.train.epochs,
-            "test_acc": run.end.get("test", {}).get("acc"),
-            "date": run.date,
-            "shipped": run.shipped,
-        }
-        for run in store.list()
-    ]
-    if options.json:
-        print_json({"runs": rows})
-    elif rows:
-        shown = [
-            {
-                **row,
-                "epochs": f"{row['epochs']}/{row['epochs_planned']}",
-                "test acc": "" if row["test_acc"] is None else f"{row['test_acc']:.1%}",
-            }
-            for row in rows
-        ]
-        say(table(shown, ["run_id", "status", "epochs", "test acc", "date"]))
-    else:
-        say(f"no runs in {store.root}: `python -m cvcore train --data digits --model lenet5` makes one")
-    return 0
-
-
 def worker(options: argparse.Namespace) -> int:
     from cvcore.training.worker import serve
 
     logging.getLogger("cvcore").setLevel(logging.INFO)  # a worker's log is where failures are told in full
-    serve(_store(options), once=options.once, linger=options.linger)
+    serve(store_of(options), once=options.once, linger=options.linger, number=options.number)
     if options.json:
-        print_json({"runs": [{"run_id": run.run_id, "status": run.status} for run in _store(options).list()]})
+        print_json({"runs": [{"run_id": run.run_id, "status": run.status} for run in store_of(options).list()]})
     return 0
-
-
-def _store(options: argparse.Namespace) -> RunStore:
-    return RunStore(Path(options.runs).resolve()) if options.runs else default_store()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = "events.jsonl"
+BATCH = b'{"event": "batch"'  # how the most frequent line begins, as `append` writes it
 
 
 def append(folder: Path, event: str, **values: Any) -> None:
@@ -25,17 +26,23 @@ def _after_torn_line(file) -> bytes:
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
-    """All whole events in order; a torn line is skipped."""
+    """All whole events in order, of those that tell progress only the last; a torn line is skipped."""
     try:
         lines = (folder / FILE).read_bytes().split(b"\n")
     except FileNotFoundError:
         return []
-    found = []
-    for line in lines:
-        try:
-            event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and "event" in event:
-            found.append(event)
-    return found
+    last_batch = next((line for line in reversed(lines) if line.startswith(BATCH)), None)
+    told = [line for line in lines if line and (line is last_batch or not line.startswith(BATCH))]
+    try:
+        found = json.loads(b"[" + b",".join(told) + b"]")  # at once: several times as fast as line by line
+    except ValueError:
+        found = [event for line in told for event in _whole(line)]
+    return [event for event in found if isinstance(event, dict) and "event" in event]
+
+
+def _whole(line: bytes) -> list[Any]:
+    """The event of a line, or none if it was cut off."""
+    try:
+        return [json.loads(line)]
+    except ValueError:
+        return []

@@ -174,7 +174,7 @@ class RunStore:
         found: dict[str, Run] = {}
         for folder, shipped in ((self.root, False), (self.shipped, True)):
             for file in folder.glob("*/run.json") if folder else ():
-                run = Run(file.parent, shipped)
+                run = _known(file, shipped)
                 if run.run_id not in found and _readable(run):
                     found[run.run_id] = run
         return sorted(found.values(), key=lambda run: (run.shipped, -run.when))
@@ -214,6 +214,25 @@ class RunStore:
             shutil.rmtree(doomed)
         except OSError as error:
             raise RunError(f"{run.path} cannot be deleted ({error.strerror}): close what uses it") from error
+
+
+_over: dict[tuple[Path, bool], tuple[tuple[int, ...], Run]] = {}  # runs that have ended, with their files' stamps
+
+
+def _known(file: Path, shipped: bool) -> Run:
+    """The run whose run.json is `file`; one that has ended is read again only where its files have changed."""
+    try:
+        stamps = [each.stat() for each in (file, file.with_name(events.FILE))]
+        stamp = tuple(value for each in stamps for value in (each.st_mtime_ns, each.st_size))
+    except OSError:
+        return Run(file.parent, shipped)
+    known, run = _over.get((file, shipped), ((), None))
+    if run is None or known != stamp:
+        run = Run(file.parent, shipped)
+        _over.pop((file, shipped), None)
+        if _readable(run) and run.end:  # else what it is hangs on locks and tickets too
+            _over[file, shipped] = stamp, run
+    return run
 
 
 def _readable(run: Run) -> bool:

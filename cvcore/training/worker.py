@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from filelock import Timeout
 
@@ -104,46 +104,57 @@ def _train_ticket(
         slot.release()
 
 
-def train_in_turn(
-    store: RunStore, run_id: str, on_epoch: Callable[[Epoch], None], on_wait: Callable[[str], None]
-) -> Run:
-    """Train the queued run `run_id` in this process when its turn comes, and return it as it ended.
+def train_all(
+    store: RunStore,
+    run_ids: Sequence[str],
+    on_epoch: Callable[[Run, Epoch], None],
+    on_wait: Callable[[str], None] = lambda other: None,
+) -> None:
+    """Train the queued runs in this process when their turn comes; returns when all have ended.
 
-    If somebody is before it, `on_wait` hears who, once; a worker is started for those if none is alive. If a worker
-    takes our run too, its epochs are told all the same.
+    Others that wait are trained by further workers, where there are slots. If somebody is before the runs, `on_wait`
+    hears who, once; a worker is started for those if none is alive. Epochs of those of our runs that a worker trains
+    are told all the same.
     """
     try:
-        return _train_in_turn(store, run_id, on_epoch, on_wait)
+        _train_all(store, list(run_ids), on_epoch, on_wait)
     except KeyboardInterrupt:
-        Queue(store).remove(run_id)  # whoever gives up waiting does not want it trained later either
+        for run_id in run_ids:
+            Queue(store).remove(run_id)  # whoever gives up waiting does not want it trained later either
         raise
 
 
-def _train_in_turn(
-    store: RunStore, run_id: str, on_epoch: Callable[[Epoch], None], on_wait: Callable[[str], None]
-) -> Run:
+def _train_all(
+    store: RunStore, run_ids: list[str], on_epoch: Callable[[Run, Epoch], None], on_wait: Callable[[str], None]
+) -> None:
     queue = Queue(store)
-    told, waited = 0, False
+    told = dict.fromkeys(run_ids, 0)
+    waited = False
+    call_help(store, len(run_ids) - 1)
 
-    def tell(epoch: Epoch) -> None:
-        nonlocal told
-        told += 1
-        on_epoch(epoch)
+    def tell(run: Run, epoch: Epoch) -> None:
+        told[run.run_id] += 1
+        on_epoch(run, epoch)
 
     while True:
         waiting = queue.waiting()
-        if waiting[:1] == [run_id] and _train_ticket(store, queue, run_id, tell):
-            return store.find(run_id)
-        run = store.find(run_id)
-        for epoch in run.history[told:]:
-            tell(epoch)
-        if run.ended:
-            return run
-        if waiting and waiting[0] != run_id:
+        head = waiting[0] if waiting else ""
+        if head in told:
+            mine = store.find(head)
+            if _train_ticket(store, queue, head, lambda epoch, run=mine: tell(run, epoch)):
+                told[head] = len(store.find(head).history)  # one that goes on began with epochs that were told before
+                continue
+        runs = [store.find(run_id) for run_id in run_ids]
+        for run in runs:
+            for epoch in run.history[told[run.run_id] :]:
+                tell(run, epoch)
+        if all(run.ended for run in runs):
+            return
+        if head and head not in told:
             ensure_worker(store)
-        if run_id in waiting and not waited:
+        if not waited and (held_up := [run_id for run_id in run_ids if run_id in waiting]):
             waited = True
-            on_wait(next((each for each in waiting if each != run_id), "another run"))
+            on_wait(next((each for each in waiting if each not in held_up), "another run"))
         time.sleep(POLL)
 
 

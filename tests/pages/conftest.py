@@ -9,8 +9,8 @@ from tests.pages.helpers import HOME, PAGES, ROOT, checked
 @pytest.fixture(autouse=True)
 def no_worker(monkeypatch):
     """Pages queue runs; the tests train them in this process when they want them trained."""
-    monkeypatch.setattr("cvcore.ui.runs.ensure_worker", lambda store: None)
-    monkeypatch.setattr("cvcore.training.worker.ensure_worker", lambda store: None)
+    monkeypatch.setattr("cvcore.ui.runs.ensure_worker", lambda store, number=0: None)
+    monkeypatch.setattr("cvcore.training.worker.ensure_worker", lambda store, number=0: None)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from cvcore.ui.datasets import map_jobs
 from cvcore.ui.datasets.map_jobs import TsneJob
 
 ROOT = Path(__file__).resolve().parents[2]
-LENET = "digits-lenet5-cb56d86c1049"
+LENET = "digits-lenet5-d5bfe282d590"
 
 
 def script(name: str, split: str) -> None:

@@ -70,7 +70,7 @@ class TestTraining:
         [
             ("Learning rate", -1.0, "Learning rate: given -1.0, it should be greater than 0"),
             ("Epochs", 0, "Epochs: given 0"),
-            ("Batch size", 5000, "given 5000, but digits has 1293 images"),
+            ("Batch size", 5000, "given 5000, but digits has 1295 images"),
         ],
     )
     def test_bad_numbers_are_one_line_and_start_nothing(self, page, label, value, message):

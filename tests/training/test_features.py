@@ -15,9 +15,9 @@ from cvcore.training.features import features, head_inputs, trained_network
 from cvcore.training.job import load_weights
 from cvcore.training.runs import Run, RunStore
 
-DIGITS = "digits-lenet5-cb56d86c1049"
-PERCEPTRON = "digits-perceptron-03b378c7c476"
-GLYPHS = "glyphs-bn-cnn-ff9c46ac78d3"
+DIGITS = "digits-lenet5-d5bfe282d590"
+PERCEPTRON = "digits-perceptron-a7502988f9e0"
+GLYPHS = "glyphs-bn-cnn-c1b0746d7738"
 
 
 def shipped(name: str) -> Run:
