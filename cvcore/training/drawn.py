@@ -19,7 +19,7 @@ from cvcore.data.files.decode import Form
 from cvcore.errors import DataError
 
 SIDE = 560  # pixels in which strokes are painted before they are made small
-PEN = 0.085  # width of the pen, as a share of the side
+PEN = 0.09  # width of the pen, as a share of the side
 MOST_POINTS = 20_000
 SAMPLE = 500  # training images on which the manner of a set is measured
 FAINT = 64  # grey levels above the ground up to which a pixel is no ink
