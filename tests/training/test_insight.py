@@ -17,11 +17,12 @@ from cvcore.errors import ModelError, RunError
 from cvcore.models import zoo
 from cvcore.training.insight import histograms, stored, through
 from cvcore.training.insight.gradcam import grad_cam, last_place, places
-from cvcore.training.insight.replay import Replay, epochs_to_see, kept_epochs
+from cvcore.training.insight.replay import Replay, epochs_to_see
+from cvcore.training.kept_epochs import kept_epochs
 from cvcore.training.runs import Run, RunStore
 
-DIGITS = "digits-lenet5-cb56d86c1049"
-PERCEPTRON = "digits-perceptron-03b378c7c476"
+DIGITS = "digits-lenet5-d5bfe282d590"
+PERCEPTRON = "digits-perceptron-a7502988f9e0"
 
 
 def shipped(start: str) -> Run:

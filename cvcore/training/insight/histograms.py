@@ -19,7 +19,7 @@ from cvcore.training.insight.replay import Replay
 
 KINDS = ("weights", "gradients", "activations")
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-BINS = 40
+BINS = (10, 40)  # at least, and at most: about the root of the number of values
 OUTER = 0.001  # share of the values at either end that the bins leave out, or one far value would make all bins wide
 SAMPLE = 50_000  # values of a layer, evenly spaced, that stand for all of them
 BATCH = 64  # images
@@ -30,7 +30,7 @@ Values = dict[str, np.ndarray]  # float32 [n] of each of KINDS that the layer ha
 
 @dataclass(frozen=True)
 class Spread:
-    """One epoch: `quantiles` at QUANTILES, `counts` [BINS] without exact zeros, the share of those, and of NaN and
+    """One epoch: `quantiles` at QUANTILES, `counts` [B] in bins without exact zeros, the share of those, and of NaN and
     infinity, which are nowhere else."""
 
     epoch: int
@@ -42,7 +42,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Series:
-    """The spread of one of KINDS in one layer over the epochs, in bins with common `edges` [BINS + 1]."""
+    """The spread of one of KINDS in one layer over the epochs, in bins with common `edges` [B + 1]."""
 
     layer: str
     kind: str
@@ -120,7 +120,8 @@ def series(layer: str, kind: str, values: dict[int, np.ndarray]) -> Series:
     """The series of the values of each epoch. The outermost bins end where OUTER of all values lies beyond them."""
     finite = np.concatenate([each[np.isfinite(each) & (each != 0)] for each in values.values()])
     low, high = np.quantile(finite, [OUTER, 1 - OUTER]) if finite.size else (0.0, 0.0)
-    edges = np.histogram_bin_edges(np.zeros(0), BINS, (float(low), float(high)))  # of no width: half a unit around it
+    bins = int(np.clip(np.sqrt(min(map(len, values.values()), default=0)), *BINS))
+    edges = np.histogram_bin_edges(np.zeros(0), bins, (float(low), float(high)))  # of no width: half a unit around it
     return Series(layer, kind, edges, tuple(_spread(epoch, each, edges) for epoch, each in values.items()))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,18 +18,13 @@ if TYPE_CHECKING:
 
     from cvcore.analysis.inside.activations import Step
 
-FOLDER = "epochs"
 MOST_BYTES = 2e9  # of weights that are loaded to look at them
-
-
-def kept_epochs(run: Run) -> dict[int, Path]:
-    """Files of the epochs whose weights were kept, by number, ascending; {} for runs that kept none."""
-    found = (file for file in (run.path / FOLDER).glob("*.pt") if re.fullmatch(r"\d+", file.stem))
-    return dict(sorted((int(file.stem), file) for file in found))
 
 
 def epochs_to_see(run: Run) -> dict[int, Path]:
     """Files of all weights of the finished run, by epoch, ascending: those kept along the way, and the best epoch's."""
+    from cvcore.training.kept_epochs import kept_epochs
+
     best = {run.end["best"]["epoch"]: run.path / "best.pt"} if "best" in run.end else {}
     return dict(sorted({**kept_epochs(run), **best}.items()))
 
