@@ -18,6 +18,8 @@ from cvcore.ui.training.form import form
 SECTIONS = {
     "Curves": "curves",
     "Published": "published",
+    "Predictions": "predictions",
+    "Inside": "inside",
     "Try it": "try_it",
     "Take away": "take_away",
 }
