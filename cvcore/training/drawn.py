@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from cvcore.data.dataset import Dataset
 from cvcore.data.files.decode import Form
@@ -21,6 +21,7 @@ from cvcore.errors import DataError
 SIDE = 560  # pixels in which strokes are painted before they are made small
 PEN = 0.09  # width of the pen, as a share of the side
 MOST_POINTS = 20_000
+PAPER = 64  # pixels a side in which the brightness of paper is looked for
 SAMPLE = 500  # training images on which the manner of a set is measured
 FAINT = 64  # grey levels above the ground up to which a pixel is no ink
 
@@ -76,18 +77,20 @@ def _checked(strokes: Strokes) -> list[list[tuple[float, float]]]:
 
 
 def ink_on_paper(picture: Image.Image) -> Image.Image:
-    """White ink on black, mode "L", of a photograph or scan of something drawn on paper, or of white on black.
+    """White ink on black, mode "L", of a photograph or scan of something drawn on paper, or of light ink on dark.
 
-    What most of the picture is, is paper; what differs from it by half as much as the strongest ink, is ink.
+    What most of the surroundings of a place are, is paper, so that uneven light does no harm; what differs from it by
+    more than a third as much as the strongest ink, is ink.
     """
     grey = picture.convert("L")
     grey.thumbnail((SIDE, SIDE))
-    values = np.asarray(grey).astype(np.int64)
-    differs = np.abs(values - int(np.median(values)))
-    strongest = int(np.percentile(differs, 99.5))
-    if strongest < FAINT // 2:
+    small = grey.resize([max(1, side * PAPER // max(grey.size)) for side in grey.size])
+    paper = small.filter(ImageFilter.MedianFilter(PAPER // 2 - 1)).resize(grey.size, Image.Resampling.BILINEAR)
+    differs = ImageChops.difference(grey, paper).filter(ImageFilter.MedianFilter(3))  # without single specks
+    strongest = float(np.percentile(np.asarray(differs), 99.5))
+    if strongest < FAINT / 2:
         return Image.new("L", grey.size)
-    ink = np.clip((differs - strongest / 3) * (255 / (strongest / 3)), 0, 255)
+    ink = np.clip((np.asarray(differs) - strongest / 3) * (255 / (strongest / 3)), 0, 255)
     return Image.fromarray(ink.astype(np.uint8))
 
 
