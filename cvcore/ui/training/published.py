@@ -21,7 +21,7 @@ PARTS = {"test": ("val_acc", "after each epoch"), "training": ("train_acc", "whi
 def show(runs: Sequence[Run]) -> None:
     """For each run that is of a recipe: curves, a table of the differences, and the size of the network."""
     found = [(run, match(run.config)) for run in runs]
-    with_recipe = [(run, each) for run, each in found if each and _tells(each.recipe.published)]
+    with_recipe = [(run, each) for run, each in found if each and _tells(run, each)]
     if not with_recipe:
         st.info(
             "None of the runs above has published figures. Choose a recipe at the head of the page, and train it.",
@@ -32,8 +32,14 @@ def show(runs: Sequence[Run]) -> None:
     st.fragment(_show, run_every=None if ended else TICK)(tuple(run.run_id for run, _ in with_recipe), ended)
 
 
-def _tells(published: Published) -> bool:
-    return bool(published.val_acc or published.params)
+def _tells(run: Run, found: Match) -> bool:
+    """Whether anything was published that can stand beside the run."""
+    published = found.recipe.published
+    return bool(published.val_acc or (published.params and _same_network(run, found)))
+
+
+def _same_network(run: Run, found: Match) -> bool:
+    return run.config.model == found.recipe.config.model
 
 
 def _show(run_ids: tuple[str, ...], had_ended: bool) -> None:
@@ -121,7 +127,7 @@ def _numbers(run: Run, found: Match, *, named: bool) -> None:
         )
     if published.note:
         st.caption(published.note)
-    if published.params and run.size:
+    if published.params and run.size and _same_network(run, found):
         counted = run.size["params"]
         metric_row(
             ("Parameters, published", short(published.params), f"exactly {published.params:,}"),

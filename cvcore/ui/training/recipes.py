@@ -70,7 +70,8 @@ def _fill(values: dict[str, Any]) -> None:
         st.session_state["data"] = data.name
     st.session_state["model"] = config.model.name
     st.session_state["size"] = str(data.size) if data.size else OWN_SIZE
-    st.session_state["fit"] = data.fit
+    if data.fit != st.session_state.get("fit", "crop"):
+        st.session_state["fit"] = data.fit
     st.session_state["train-normalize"] = data.normalize
     st.session_state["train-per_class"] = data.per_class
     unused = {"momentum": train.optimizer not in ("sgd", "rmsprop"), "step_size": train.schedule != "step"}
