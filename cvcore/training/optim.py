@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules by their names in the config."""
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,6 +8,9 @@ import torch
 from torch.optim import lr_scheduler
 
 from cvcore.config import TrainConfig
+
+# said of a run that goes on from the last batch of an epoch: its optimizer made its steps in another process
+warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step", category=UserWarning)
 
 
 def make_optimizer(parameters: Iterable[torch.nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
