@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 from cvcore.data.dataset import Dataset
 from cvcore.data.files.decode import Form
@@ -21,7 +21,6 @@ from cvcore.errors import DataError
 SIDE = 560  # pixels in which strokes are painted before they are made small
 PEN = 0.09  # width of the pen, as a share of the side
 MOST_POINTS = 20_000
-PAPER = 64  # pixels a side in which the brightness of paper is looked for
 SAMPLE = 500  # training images on which the manner of a set is measured
 FAINT = 64  # grey levels above the ground up to which a pixel is no ink
 
@@ -79,19 +78,33 @@ def _checked(strokes: Strokes) -> list[list[tuple[float, float]]]:
 def ink_on_paper(picture: Image.Image) -> Image.Image:
     """White ink on black, mode "L", of a photograph or scan of something drawn on paper, or of light ink on dark.
 
-    What most of the surroundings of a place are, is paper, so that uneven light does no harm; what differs from it by
+    What most of the picture is, is paper, brighter to one side where light falls from there; what differs from it by
     more than a third as much as the strongest ink, is ink.
     """
     grey = picture.convert("L")
     grey.thumbnail((SIDE, SIDE))
-    small = grey.resize([max(1, side * PAPER // max(grey.size)) for side in grey.size])
-    paper = small.filter(ImageFilter.MedianFilter(PAPER // 2 - 1)).resize(grey.size, Image.Resampling.BILINEAR)
-    differs = ImageChops.difference(grey, paper).filter(ImageFilter.MedianFilter(3))  # without single specks
-    strongest = float(np.percentile(np.asarray(differs), 99.5))
+    values = np.asarray(grey).astype(np.float64)
+    differs = np.abs(values - _paper(values))
+    strongest = float(np.percentile(differs, 99.5))
     if strongest < FAINT / 2:
         return Image.new("L", grey.size)
-    ink = np.clip((np.asarray(differs) - strongest / 3) * (255 / (strongest / 3)), 0, 255)
-    return Image.fromarray(ink.astype(np.uint8))
+    ink = np.clip((differs - strongest / 3) * (255 / (strongest / 3)), 0, 255)
+    return Image.fromarray(ink.astype(np.uint8)).filter(ImageFilter.MedianFilter(3))  # without single specks
+
+
+def _paper(values: np.ndarray) -> np.ndarray:
+    """Brightness of the paper at each place of grey `values` [h, w]: the plane on which most of them lie."""
+    rows, columns = np.indices(values.shape)
+    some = (slice(None, None, 4), slice(None, None, 4))  # a plane has three numbers: every 16th pixel will do
+    places = np.stack([np.ones(rows[some].size), rows[some].ravel(), columns[some].ravel()], axis=1)
+    flat = values[some].ravel()
+    paper = np.full(flat.size, np.median(flat))
+    for _ in range(4):
+        off = np.abs(flat - paper)
+        near = off <= np.median(off) * 2 + 2  # the half that is nearest, and what is not much farther
+        level, down, across = np.linalg.lstsq(places[near], flat[near], rcond=None)[0]
+        paper = places @ (level, down, across)
+    return level + down * rows + across * columns
 
 
 def as_trained(ink: Image.Image, manner: Manner, form: Form) -> np.ndarray | None:
