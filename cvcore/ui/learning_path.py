@@ -60,8 +60,8 @@ def _row(name: str, title: str, picture: str, tooltip: str) -> None:
     """A line of the path: the button that starts it, and its numbers as a picture."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", wrap=False):
         if st.button(title, key=f"start-{name}", icon=":material/play_arrow:", type="tertiary", help=tooltip):
-            choose(recipe=name, **{START: name})
-            st.switch_page(TRAINING, query_params={})
+            choose(**{START: name})
+            st.switch_page(TRAINING, query_params={"recipe": name})  # no widget of Home is bound to its address
         st.html(picture, width=BAR)
 
 

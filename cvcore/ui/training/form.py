@@ -90,7 +90,7 @@ def more_options(train: dict[str, Any]) -> dict[str, Any]:
         number(next(places), train, "patience", "Stop early after (epochs)")
     choice(next(places), train, "precision", "Precision")
     choice(next(places), train, "loss", "Loss")
-    train["faults"] = next(places).multiselect(
+    train["faults"] = st.multiselect(
         "Mistakes on purpose",
         list(FAULTS),
         format_func=lambda name: FAULTS[name].title,

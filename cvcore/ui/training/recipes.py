@@ -107,7 +107,8 @@ def _use_stand_in() -> None:
 
 def _reused(recipe: Recipe) -> str:
     """What the stand-in starts from."""
-    return f"{recipe.stand_in.model['name']} trained on {recipe.stand_in.learnt_on}, {recipe.stand_in.reuse}"
+    how = {"frozen": "frozen", "finetune": "fine-tuned"}[recipe.stand_in.reuse]
+    return f"{recipe.stand_in.model['name']} trained on {recipe.stand_in.learnt_on}, {how}"
 
 
 def _facts(recipe: Recipe, stand_in: bool) -> list[str]:
