@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TEST, DRAW, UPLOAD, CAMERA = "Test images", "Draw", "Upload", "Camera"
 AT_ONCE = 5
-TILE = 80  # screen pixels of one of several pictures
+TILE = 74  # screen pixels of one of several pictures
 LARGE = 280  # of a picture that is alone
 
 
