@@ -26,6 +26,8 @@ LETTERS = {
 }
 LEGIBLE = 44  # cells side by side that have room for a letter
 LANE, HEAD = 23, 74  # pixels of one network's lane, and of what stands around all lanes
+SMALL = (300, 290)  # pixels of the plot on a narrow screen; where it is wider, names have more room
+BESIDE = 4  # places for a name next to its bubble
 UNKNOWN = 15  # pixels: diameter where no accuracy is published
 
 
@@ -71,27 +73,87 @@ def bubbles(points: Sequence[Point], context: Sequence[tuple[str, int, int, floa
         figure.add_scatter(
             x=[point.params],
             y=[point.mult_adds],
-            mode="markers+text",
+            mode="markers",
             name=point.label + (" (accuracy unknown)" if hollow else ""),
-            text=[point.label],
-            textposition="top center",
+            showlegend=False,  # its name stands beside it
+            zorder=-round(10 * diameter(point.top1)),  # small ones above large ones, or they would be hidden
             marker={
                 "size": diameter(point.top1),
                 "color": point.colour,
                 "symbol": "circle-open" if hollow else "circle",
-                "opacity": 0.9,
-                "line": {"width": 2.5 if hollow else 1, "color": point.colour},
+                "opacity": 0.85,
+                "line": {"width": 2.5, "color": point.colour} if hollow else {"width": 1.5, "color": "#FFFFFF"},
             },
             customdata=[_accuracy(point.top1)],
             hovertemplate=f"{point.label}: %{{x:,}} parameters, %{{y:,}} mult-adds, %{{customdata}}<extra></extra>",
         )
     figure = styled(figure, x="parameters", y="mult-adds for one image (MACs)", height=400)
+    ranges = []
     for update, values in ((figure.update_xaxes, "params"), (figure.update_yaxes, "mult_adds")):
         seen = [getattr(point, values) for point in points] + [row[1 + (values == "mult_adds")] for row in context]
         low, high = np.log10(max(1, min(seen))), np.log10(max(1, max(seen)))
         room = max(0.3, 0.12 * (high - low))  # a name must fit above the outermost bubble
-        update(type="log", range=[low - room, high + room], dtick=1 if high - low > 1.2 else "D2", exponentformat="SI")
+        ranges.append((low - room, high + room))
+        update(type="log", range=ranges[-1], dtick=1 if high - low > 1.2 else "D2", exponentformat="SI")
+    _names(figure, points, ranges)
     return figure
+
+
+def _names(figure: go.Figure, points: Sequence[Point], ranges: Sequence[tuple[float, float]]) -> None:
+    """The points' names, beside their bubbles where there is room, else further off at the end of a line."""
+    places = [_pixels(point, ranges) for point in points]
+    boxes = [_around(place, 2 * [diameter(point.top1)]) for place, point in zip(places, points, strict=True)]
+    for place, point in zip(places, points, strict=True):
+        size = (7 * len(point.label) + 4, 15)
+        shifts = _shifts(diameter(point.top1) / 2, size)
+        found = [_around(np.add(place, shift), size) for shift in shifts]
+        best = min(range(len(found)), key=lambda index: (sum(_shared(found[index], box) for box in boxes), index))
+        boxes.append(found[best])
+        figure.add_annotation(
+            x=np.log10(point.params),
+            y=np.log10(max(1, point.mult_adds)),
+            text=point.label,
+            ax=shifts[best][0],
+            ay=shifts[best][1],
+            standoff=diameter(point.top1) / 2,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=NEUTRAL if best >= BESIDE else "rgba(0,0,0,0)",
+            font_size=12,
+        )
+
+
+def _pixels(point: Point, ranges: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Where a point lies in a small chart, right and down from the upper left corner."""
+    values = np.log10(point.params), np.log10(max(1, point.mult_adds))
+    x, y = ((value - low) / (high - low) for value, (low, high) in zip(values, ranges, strict=True))
+    return SMALL[0] * x, SMALL[1] * (1 - y)
+
+
+def _shifts(radius: float, size: tuple[float, float]) -> list[tuple[float, float]]:
+    """How far a name may stand from the middle of its bubble: the first BESIDE are next to it."""
+    far, across = radius + 10, radius + 4 + size[0] / 2
+    beside = [(0, -far), (0, far), (across, 0), (-across, 0)]
+    return beside + [
+        (side * (across + 14), level * step)
+        for step in (22, 40, 58, 76)
+        for level in (-1, 1)
+        for side in (0, 1, -1)
+        if side or step > 22
+    ]
+
+
+def _around(middle: Sequence[float], size: Sequence[float]) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom)."""
+    (x, y), (width, height) = middle, size
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def _shared(one: Sequence[float], two: Sequence[float]) -> float:
+    """The area that two boxes share."""
+    width = min(one[2], two[2]) - max(one[0], two[0])
+    height = min(one[3], two[3]) - max(one[1], two[1])
+    return max(0.0, width) * max(0.0, height)
 
 
 def _accuracy(top1: float | None) -> str:

@@ -101,7 +101,7 @@ def number_grid(values: np.ndarray, title: str, *, groups: np.ndarray | None = N
             ygap=3,
             text=[[f"{value:g}" for value in row] for row in values],
             texttemplate="%{text}",
-            textfont={"size": 16, "color": "#FFFFFF" if groups is not None else GREYS[dark][1]},
+            textfont={"size": 16},  # without a colour: dark or light, whichever can be read on the cell
             hovertemplate="row %{y}, column %{x}: %{text}<extra></extra>",
         )
     )
@@ -120,7 +120,7 @@ def spread(before: np.ndarray, after: np.ndarray) -> go.Figure:
         figure.add_histogram(
             x=values, name=name, marker_color=colour, opacity=0.7, xbins={"start": -10, "end": 14, "size": 0.4}
         )
-    styled(figure, x="value", y="values", height=320)
+    styled(figure, x="value", y="number of values", height=320)
     figure.update_layout(barmode="overlay")
     figure.update_xaxes(range=[-8, 12])
     return figure
@@ -143,6 +143,7 @@ def pyramid(shapes: Sequence[tuple[int, int, int]]) -> go.Figure:
         0.25 + 0.75 * np.log2(1 + channels) / np.log2(1 + max(each[0] for each in shapes)) for channels, *_ in shapes
     ]
     starts = np.cumsum([0.0, *[width + 0.25 for width in widths[:-1]]])
+    top = max(height for _, height, _ in shapes)
     figure = go.Figure(
         go.Bar(
             x=starts + np.array(widths) / 2,
@@ -159,7 +160,7 @@ def pyramid(shapes: Sequence[tuple[int, int, int]]) -> go.Figure:
     )
     figure.add_scatter(
         x=figure.data[0].x,
-        y=[-height / 2 for _, height, _ in shapes],
+        y=[-height / 2 - 0.015 * top for _, height, _ in shapes],
         text=[f"{height}" for _, height, _ in shapes],
         mode="text",
         textposition="bottom center",
@@ -168,7 +169,6 @@ def pyramid(shapes: Sequence[tuple[int, int, int]]) -> go.Figure:
     )
     axis = "above: channels; below: height (px)"
     styled(figure, x=axis, y="", height=360, legend=False)
-    top = max(height for _, height, _ in shapes)
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure.update_yaxes(visible=False, range=[-0.64 * top, 0.64 * top])
     return figure
@@ -184,7 +184,10 @@ def block_graph(steps: Sequence[str], joined: str, channels: int, *, dark: bool)
         f'start [label="{channels} channels" shape=plaintext];',
         f'join [label="{joined}" shape=oval color="{ACCENT}" penwidth=2];',
     ]
-    lines += [f's{number} [label="{step}"];' for number, step in enumerate(steps)]
+    # groups on a line of their own: a wide box would make all letters of its graph small
+    parts = [step.split(", ") for step in steps]
+    labels = ["\\n".join((", ".join(each[:2]), *each[2:])) for each in parts]
+    lines += [f's{number} [label="{label}"];' for number, label in enumerate(labels)]
     path = ["start", *[f"s{number}" for number in range(len(steps))], "join"]
     lines.append(" -> ".join(path) + ";")
     lines.append(f'start -> join [color="{ACCENT}" penwidth=2]; }}')

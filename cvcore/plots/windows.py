@@ -110,7 +110,7 @@ def strip_figure(axis: Axis, size: int, position: int, *, dark: bool, title: str
     centre = _centre(axis, size, position)
     for end, side in ((window[0] - 0.5, -0.3), (window[-1] + 0.5, 0.3)):
         figure.add_shape(type="line", x0=end, x1=centre + side, y0=0.8, y1=0.2, line={"color": MARK, "width": 2})
-    styled(figure, x="", y="", height=190, legend=False)
+    styled(figure, x=f"{'output' if turned else 'input'} cell", y="", height=210, legend=False)
     figure.update_layout(title={"text": title, "x": 0, "font": {"size": 14}}, margin={"t": 36}, dragmode=False)
     names = ["input", "output"] if turned else ["output", "input"]
     figure.update_yaxes(
@@ -169,7 +169,7 @@ def _steps(colours: tuple[str, ...]) -> list[list]:
 
 def _square(figure: go.Figure, cells: Cells, title: str) -> go.Figure:
     """Square cells, the first row on top, nothing that moves under a finger."""
-    styled(figure, x="", y="", height=HEIGHT, legend=False)
+    styled(figure, x="column", y="row", height=HEIGHT, legend=False)
     figure.update_layout(
         title={"text": title, "x": 0.5, "xanchor": "center", "font": {"size": 14}},
         dragmode=False,
