@@ -12,7 +12,9 @@ from cvcore.models import zoo
 from cvcore.models.fit import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE
 from cvcore.models.spec import ModelSpec
 from cvcore.ui.architectures import explain, typed
-from cvcore.ui.frame import TRAINING, body, errors_as_lines, escaped, frame, link
+from cvcore.ui.architectures.defaults import put
+from cvcore.ui.frame import TRAINING, body, errors_as_lines, escaped, frame, keep_steps, link
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
@@ -31,15 +33,16 @@ YOUR_OWN = "your own"
 STEMS = ["7×7/2 + pool", "3×3/1"]
 NUMBERS = {
     # label: what it is, and the most that is taken
-    "Channels": ("1: grey, 3: colour", MAX_CHANNELS),
+    "Channels": (f"Of the images: 1 is grey, 3 is colour. {tip('channel')}", MAX_CHANNELS),
     "Height": ("Of the images, in pixels", MAX_SIDE),
     "Width": ("Of the images, in pixels", MAX_SIDE),
-    "Classes": ("Numbers that come out, one for each class", MAX_CLASSES),
+    "Classes": (f"Numbers that come out, one for each class. {tip('class')}", MAX_CLASSES),
 }
 
 
 def main() -> None:
     frame("Architectures", "Take a network apart: its layers, what each unit sees, and how two networks differ.")
+    keep_steps()
     start_loading_torch()
     with errors_as_lines():
         loading = st.empty()  # always there: what follows keeps its place, and with it its parameter in the address
@@ -57,7 +60,8 @@ def main() -> None:
         image, classes = choose_input(spec, row)
         if spec.source == "typed" and not typed.fits(name, image):
             return
-        about(spec)
+        if spec.source != "typed":  # its text is in sight
+            about(spec)
         section = choose_section(name)
         with body(f"{name} {image} {classes} {section}"), st.spinner("Working it out …", show_time=True):
             importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
@@ -76,25 +80,42 @@ def own_networks() -> None:
         }
         for spec in zoo.own_models()
     ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="auto")
+    told = {
+        "network": "Its name in the list of networks",
+        "title": "Its usual name",
+        "input": f"Channels × height × width of its images. {tip('channel')}",
+        "in short": "What is special about it",
+        "paper": "Where it was published",
+    }
+    columns = {name: st.column_config.TextColumn(name, help=text) for name, text in told.items()}
+    st.dataframe(pd.DataFrame(rows), hide_index=True, height="auto", column_config=columns)
 
 
 def take_asked() -> None:
-    """Bring the network that a link or another page names to the form in which it stands in the list.
+    """Bring the network that a link or another page names to the form in which it stands in the list."""
+    found = in_the_list(str(st.session_state.get("model") or st.query_params.get("model") or ""))
+    if found:
+        put(**found)
+        st.rerun()  # with an address that is right: this run began with another one
+
+
+def in_the_list(asked: str) -> dict[str, str]:
+    """Values for the page's widgets where a network is not named as in the list; none where it is, or is unknown.
 
     A text is one's own network, a twin for small images is the network with another stem, and `torchvision:` before a
     name that only torchvision has says nothing.
     """
-    asked = str(st.session_state.get("model") or st.query_params.get("model") or "")
     if typed_text.is_typed(asked):
-        with suppress(ModelError):  # else the text area shows what is there
-            st.session_state["network"] = typed_text.pretty(asked)
-        st.session_state["model"] = YOUR_OWN
-    elif twin_of := next((spec.name for spec in zoo.own_models() if spec.small_stem == asked), None):
-        st.session_state.update(model=twin_of, stem=STEMS[1])
-    elif asked.startswith(zoo.THEIRS):
         with suppress(ModelError):
-            st.session_state["model"] = zoo.find(asked).name
+            return {"model": YOUR_OWN, "network": typed_text.pretty(asked)}
+        return {"model": YOUR_OWN}  # the text area shows what is there
+    if twin_of := next((spec.name for spec in zoo.own_models() if spec.small_stem == asked), None):
+        return {"model": twin_of, "stem": STEMS[1]}
+    if asked.startswith(zoo.THEIRS):
+        with suppress(ModelError):
+            name = zoo.find(asked).name
+            return {"model": name} if name != asked else {}
+    return {}
 
 
 def choose_network(place) -> str | None:
@@ -132,32 +153,46 @@ def choose_network(place) -> str | None:
 def choose_input(spec: ModelSpec, place) -> tuple[tuple[int, int, int], int]:
     """The input size (C, H, W) and the number of classes; what differs from the network's own is in the address."""
     own = (*spec.input, spec.default_classes)
-    values = [
-        place.number_input(
-            text, 1, most, min(max(value, 1), most), step=1, key=f"{spec.label}-{text}", help=about, width=105
-        )
-        for (text, (about, most)), value in zip(NUMBERS.items(), asked_for(own), strict=True)
-    ]
-    st.session_state["network-shown"] = spec.label
-    for key, chosen, default in (("input", values[:3], own[:3]), ("classes", values[3:], own[3:])):
-        if tuple(chosen) != tuple(default):
-            st.query_params[key] = ",".join(map(str, chosen))
-        else:
-            st.query_params.pop(key, None)
+    keys = [f"{spec.label}-{label}" for label in NUMBERS]
+    asked = asked_for(own)
+    for key, value, (_, most) in zip(keys, asked or own, NUMBERS.values(), strict=True):
+        if asked or key not in st.session_state:
+            st.session_state[key] = min(max(value, 1), most)
+    values = tuple(
+        place.number_input(label, 1, most, step=1, key=key, help=about, width=105)
+        for key, (label, (about, most)) in zip(keys, NUMBERS.items(), strict=True)
+    )
+    tell_address(input=(values[:3], own[:3]), classes=(values[3:], own[3:]))
     return (values[0], values[1], values[2]), values[3]
 
 
-def asked_for(own: tuple[int, ...]) -> tuple[int, ...]:
-    """(C, H, W, classes) from the address the visit began with, else `own`, those of the network."""
-    if "network-shown" in st.session_state:  # another network was chosen since: the numbers in the address are not its
-        return own
+def asked_for(own: tuple[int, ...]) -> tuple[int, ...] | None:
+    """(C, H, W, classes) where the address did not get its numbers from this page: at the beginning of a visit, and
+    when the visitor goes back in the browser. `own` is what holds where it has none.
+
+    Else None: where another network was chosen since, the numbers in the address are not its.
+    """
+    found = tuple(st.query_params.get(key) for key in ("input", "classes"))
+    if found == st.session_state.get("numbers-told"):
+        return None
     image, classes = own[:3], own[3]
-    with suppress(KeyError, ValueError):  # it is not there, or somebody wrote it by hand
-        channels, height, width = (int(part) for part in st.query_params["input"].split(","))
+    with suppress(AttributeError, ValueError):  # it is not there, or somebody wrote it by hand
+        channels, height, width = (int(part) for part in found[0].split(","))
         image = (channels, height, width)
-    with suppress(KeyError, ValueError):
-        classes = int(st.query_params["classes"])
+    with suppress(TypeError, ValueError):
+        classes = int(found[1])
     return (*image, classes)
+
+
+def tell_address(**numbers: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    """Put the chosen numbers into the address where they are not the network's own; (chosen, own) by parameter."""
+    for key, (chosen, own) in numbers.items():
+        text = ",".join(map(str, chosen))
+        if chosen == own:
+            st.query_params.pop(key, None)
+        elif st.query_params.get(key) != text:
+            st.query_params[key] = text
+    st.session_state["numbers-told"] = tuple(st.query_params.get(key) for key in numbers)
 
 
 def about(spec: ModelSpec) -> None:

@@ -38,6 +38,28 @@ LABELS = {
 }
 DATASETS, ARCHITECTURES, TRAINING, TRANSFER = list(PAGES)[1:]
 
+# Streamlit restores widgets that are bound to the address when Back is pressed, but makes no step to go back to: what a
+# visitor changes replaces the address. Here the first change after each touch of mouse or keyboard is a new entry of
+# the browser's history, and what the server then corrects is part of it. Other pages keep Streamlit's way.
+STEPS = """<script>
+(window.pagesWithSteps ??= new Set()).add(location.pathname);
+if (!window.stepsAreKept) {
+  window.stepsAreKept = true;
+  let touched = false;
+  for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, () => { touched = true; }, true);
+  addEventListener("popstate", () => { touched = false; }, true);
+  const own = { push: history.pushState.bind(history), replace: history.replaceState.bind(history) };
+  const wrapped = (usual) => (state, title, url) => {
+    const to = new URL(url ?? location.href, location.href);
+    const step = to.pathname === location.pathname && to.search !== location.search;
+    (step && pagesWithSteps.has(to.pathname) ? own[touched ? "push" : "replace"] : usual)(state, title, url);
+    touched = false;
+  };
+  history.pushState = wrapped(own.push);
+  history.replaceState = wrapped(own.replace);
+}
+</script>"""
+
 
 def frame(title: str, purpose: str, *, tab: str = "") -> None:
     """Begin a page: must be its first call."""
@@ -60,6 +82,12 @@ def frame(title: str, purpose: str, *, tab: str = "") -> None:
     st.markdown(purpose)
     if told := st.session_state.pop("told-next", ""):
         st.toast(told, icon=":material/check:")
+
+
+def keep_steps() -> None:
+    """Let the browser's Back undo what was chosen on this page, step by step."""
+    with st.sidebar:  # where it takes no room
+        st.html(STEPS, unsafe_allow_javascript=True)
 
 
 def link(page: str, label: str, **choices: str) -> None:

@@ -89,7 +89,7 @@ def test_stepping_moves_the_window():
     button(app, "Next").click().run()
     after = states(app, "calculator-input")
     assert (np.roll(before, 1, axis=1) == after).all()  # one to the right
-    app.slider(key="calculator-step").set_value(9).run()
+    app.slider(key="step").set_value(9).run()
     assert "rows **2–4** and columns **2–4**" in "".join(each.value for each in app.markdown)
 
 

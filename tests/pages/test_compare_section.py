@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.helpers import button, checked, figure, widget
+from tests.pages.helpers import checked, figure, widget
 
 
 def section(name: str, image: tuple, classes: int) -> None:
@@ -67,7 +67,7 @@ def test_an_unknown_name_in_the_address_does_no_harm(opened):
 def test_speed_is_measured_on_request(opened):
     app = opened("mlp")
     assert not any("threads" in each.value or "thread," in each.value for each in app.caption)
-    button(app, "Measure on this CPU").click()
+    widget(app.toggle, "Measure on this CPU").set_value(True)
     checked(app.run())
     rows = table(app, "median")
     assert rows["network"].tolist() == ["mlp", "perceptron"]

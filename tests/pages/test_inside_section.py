@@ -20,7 +20,7 @@ from cvcore.ui.architectures import inside_images, inside_weights
 from cvcore.ui.architectures.inside_weights import Weights
 from tests.pages.helpers import checked, numbers, widget
 
-DIGITS = "digits-lenet5-cb56d86c1049"
+DIGITS = "digits-lenet5-d5bfe282d590"
 
 
 def script(name, image, classes):
@@ -94,7 +94,7 @@ class TestOtherViews:
     def test_filters_of_a_perceptron_are_its_templates(self):
         app = opened("perceptron", inside="Filters")
         assert {each.label: each.value for each in app.metric}["Weights of each"] == "1×28×28"
-        weights = torch.load(paths.shipped_runs_dir() / "digits-perceptron-03b378c7c476" / "best.pt", weights_only=True)
+        weights = torch.load(paths.shipped_runs_dir() / "digits-perceptron-a7502988f9e0" / "best.pt", weights_only=True)
         shown = numbers(figure(app, "inside-weights")["data"][0]["z"])
         assert shown == pytest.approx(weights["head.weight"][0].tolist())
 
@@ -128,7 +128,7 @@ class TestOtherViews:
 
     def test_a_large_network_waits_for_a_click(self):
         app = opened("torchvision:vgg16", (3, 224, 224), 1000, inside="Fully convolutional")
-        assert [each.label for each in app.button] == ["Build 553 MB of weights"]  # 138,357,544 × 4 bytes
+        assert [each.label for each in app.toggle] == ["Build 553 MB of weights"]  # 138,357,544 × 4 bytes
         assert not app.get("plotly_chart")
 
     def test_an_image_that_does_not_fit_is_one_line(self):

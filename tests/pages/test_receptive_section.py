@@ -68,4 +68,4 @@ def test_a_network_without_windows_is_told_in_plain_words():
 def test_a_large_network_is_measured_on_a_click_only():
     app = opened("resnet18-small", (3, 96, 96))
     assert "Measured size" not in captions(app)
-    assert button(app, "Measure")
+    assert widget(app.toggle, "Measure it, in a few seconds")

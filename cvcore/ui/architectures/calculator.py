@@ -10,7 +10,9 @@ from cvcore.analysis.geometry.steps import steps
 from cvcore.ui.architectures import calculator_drawing as drawing
 from cvcore.ui.architectures import calculator_inverse as inverse
 from cvcore.ui.architectures import calculator_layer as editor
+from cvcore.ui.architectures.defaults import following, put
 from cvcore.ui.frame import errors_as_lines, escaped
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 FORWARDS, BACKWARDS = "What comes out", "What takes me there"
@@ -57,18 +59,17 @@ def _forwards(image: tuple[int, int, int]) -> None:
     size, layers = _chain(image)
     stages = chain.run(layers, size)
     options = [f"{number} {layer.kind}" for number, layer in enumerate(layers, 1)]
-    if st.session_state.get("at") not in options:
-        st.session_state["at"] = options[0]
     chosen = st.pills(
         "Layer that is worked out and changed below",
         options,
+        default=following("at", options[0], options),
         required=True,
         key="at",
         bind="query-params",
         wrap=True,
-        help="The layers in the order in which they run.",
+        help=f"The layers in the order in which they run. {tip('layer')}",
     )
-    index = options.index(chosen)
+    index = options.index(chosen or options[0])
     st.markdown(_flow(size, stages, index))
     failed = next((number for number, stage in enumerate(stages) if stage.error), None)
     if failed is not None:
@@ -88,11 +89,10 @@ def _forwards(image: tuple[int, int, int]) -> None:
 
 def _chain(image: tuple[int, int, int]) -> tuple[tuple[int, int], list[Layer]]:
     """The input's (height, width) and the layers, as typed."""
-    st.session_state.setdefault("side", FIRST_SIZE)
-    st.session_state.setdefault("chain", FIRST_CHAIN)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         given = st.text_input(
             "Input (px)",
+            FIRST_SIZE,
             key="side",
             bind="query-params",
             width=110,
@@ -101,16 +101,24 @@ def _chain(image: tuple[int, int, int]) -> tuple[tuple[int, int], list[Layer]]:
         )
         text = st.text_input(
             "Layers",
+            FIRST_CHAIN,
             key="chain",
             bind="query-params",
             width="stretch",
             max_chars=2000,
-            help="Kind and kernel: conv, convt (transposed), maxpool, avgpool, adaptive. Then s stride, p padding (or "
-            "same, valid), d dilation, o output padding, ceil. Layers are parted by ;",
+            help=f"{tip('layer')} Kind and kernel: conv, convt (transposed), maxpool, avgpool, adaptive. Then s "
+            "stride, p padding (or same, valid), d dilation, o output padding, ceil. Layers are parted by ;",
         )
-        with st.popover("Start from", icon=":material/playlist_add:"):
+        with st.popover("Start from", icon=":material/playlist_add:", help="Chains of well-known networks"):
             for title, (side, layers) in PRESETS.items():
-                st.button(title, key=f"calculator-{title}", on_click=_put, args=(shape(side), layers), width="stretch")
+                st.button(
+                    title,
+                    key=f"calculator-{title}",
+                    on_click=_put,
+                    args=(shape(side), layers),
+                    width="stretch",
+                    help=f"{layers}, on {shape(side)} px",
+                )
             st.button(
                 f"The page's image, {shape(image[1:])} px",
                 key="calculator-image",
@@ -126,19 +134,16 @@ def _put(side: str | None, text: str | None) -> None:
     """Callback: another input or another chain."""
     if side is not None:
         high, wide = side.split("×")
-        st.session_state["side"] = high if high == wide else f"{high}x{wide}"
+        st.session_state.update(side=high if high == wide else f"{high}x{wide}")
     if text is not None:
-        st.session_state["chain"] = text
-        st.session_state.pop("at", None)
+        st.session_state.update(chain=text, at=f"1 {chain.parse(text)[0].kind}")
 
 
 def _put_chain(layers: list[Layer], index: int, size: int | None = None) -> None:
     """Callback: these layers from now on, the one at `index` chosen; `size` is another input."""
-    st.session_state["chain"] = chain.text(layers)
-    st.session_state["at"] = f"{index + 1} {layers[index].kind}"
+    put(chain=chain.text(layers), at=f"{index + 1} {layers[index].kind}")
     if size is not None:
-        st.session_state["side"] = str(size)
-        st.session_state["question"] = FORWARDS
+        put(side=str(size), question=FORWARDS)
 
 
 def _flow(size: tuple[int, int], stages: list[Stage], index: int) -> str:
@@ -192,11 +197,13 @@ def _table(stages: list[Stage]) -> None:
         height="content",
         key="calculator-table",
         column_config={
-            "number": st.column_config.NumberColumn("#", width=40),
-            "layer": st.column_config.TextColumn("Layer", width=140),
+            "number": st.column_config.NumberColumn("#", width=40, help="In running order"),
+            "layer": st.column_config.TextColumn(
+                "Layer", width=140, help=f"As it is written in a chain. {tip('layer')}"
+            ),
             "input": st.column_config.TextColumn("Input (px)", width=90, help="Height × width that arrive"),
             "output": st.column_config.TextColumn("Output (px)", width=90, help="Height × width that leave"),
-            "code": st.column_config.TextColumn("In PyTorch", width="large"),
-            "problem": st.column_config.TextColumn("Problem", width="large"),
+            "code": st.column_config.TextColumn("In PyTorch", width="large", help="The same layer in code"),
+            "problem": st.column_config.TextColumn("Problem", width="large", help="Why nothing comes out"),
         },
     )

@@ -9,6 +9,8 @@ from cvcore.plots import windows
 from cvcore.ui.frame import chart, is_dark
 from cvcore.ui.numbers import shape
 
+STEP = "step"  # the slider's key, and its name in the address
+
 
 def show(stage: Stage) -> None:
     """The drawing of a stage that fits, with a slider over all positions of its window."""
@@ -49,7 +51,8 @@ def _strip(stage: Stage, turned: bool) -> None:
             AXES,
             default=AXES[0],
             required=True,
-            key="calculator-axis",
+            key="axis",
+            bind="query-params",
             help="Height and width are worked out apart.",
         )
         index, title = AXES.index(name), f"Along the {name}"
@@ -69,28 +72,30 @@ def _strip(stage: Stage, turned: bool) -> None:
 
 def _position(count: int, of: str) -> int:
     """Which window is drawn, 0 to count − 1: a slider with a button on either side."""
-    key = "calculator-step"
-    st.session_state[key] = min(max(1, st.session_state.get(key, 1)), count)
     if count == 1:
         return 0
+    if st.session_state.get(STEP, 1) > count:
+        st.session_state[STEP] = count
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        now = st.session_state[key]
-        _step_button("Previous", "chevron_left", -1, now == 1)
-        _step_button("Next", "chevron_right", 1, now == count)
-        st.slider(
+        buttons = st.container(horizontal=True, width="content")
+        now = st.slider(
             f"Step (1 to {count:,})",
             1,
             count,
-            key=key,
+            key=STEP,
+            bind="query-params",
             width="stretch",
             help=f"Where the window stands: one step for each {of} cell, row by row.",
         )
-    return st.session_state[key] - 1
+        with buttons:  # they stand before the slider, and need to know where it is
+            _step_button("Previous", "chevron_left", now - 1, now == 1)
+            _step_button("Next", "chevron_right", now + 1, now == count)
+    return now - 1
 
 
-def _step_button(label: str, icon: str, by: int, off: bool) -> None:
+def _step_button(label: str, icon: str, to: int, off: bool) -> None:
     def move() -> None:
-        st.session_state["calculator-step"] += by
+        st.session_state[STEP] = to
 
     help_text = "Move the window by one step." if not off else "There is no further step."
     st.button(label, icon=f":material/{icon}:", key=f"calculator-{label}", on_click=move, disabled=off, help=help_text)

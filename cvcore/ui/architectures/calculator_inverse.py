@@ -8,6 +8,7 @@ import streamlit as st
 from cvcore.analysis.geometry.inverse import DILATIONS, MOST_KERNEL, Solution, halvings, reachable, solve
 from cvcore.analysis.geometry.layer import SAME, TITLES, Layer
 from cvcore.analysis.geometry.sizes import AVERAGE, CONV, MAX, TRANSPOSED
+from cvcore.ui.glossary import tip
 
 MOST = 1024  # pixels
 SHOWN = 200
@@ -27,7 +28,9 @@ def show(put: Callable[[list[Layer], int, int], None]) -> None:
     """Controls, the answers as a table, the most usual first. `put(layers, index, size)` opens layers forwards."""
     with st.container(horizontal=True):
         for title, values in QUESTIONS.items():
-            st.button(title, key=f"calculator-{title}", type="tertiary", on_click=_ask, args=(values,))
+            st.button(
+                title, key=f"calculator-{title}", type="tertiary", on_click=_ask, args=(values,), help=_told(*values)
+            )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size = _number("from", "From (px)", 1, "Height or width that goes in; the two are worked out apart.")
         target = _number("to", "To (px)", 1, "Height or width that is to come out.")
@@ -38,13 +41,19 @@ def show(put: Callable[[list[Layer], int, int], None]) -> None:
             key=_key("solve"),
             bind="query-params",
             width=210,
-            help="Adaptive pooling is not asked for: it gives any size.",
+            help=f"Adaptive pooling is not asked for: it gives any size. {tip('layer')}",
         )
-        kernel = _number("kernel", "Kernel (0: any)", 0, f"Any: 1 to {MOST_KERNEL}, and the stride if it is larger.")
-        stride = _number("stride", "Stride (0: any)", 0, "Any: every stride that can do it.")
-        padding = _number("padding", "Padding (−1: any)", -1, "Any: up to half the window.")
+        kernel = _number(
+            "kernel", "Kernel (0: any)", 0, f"Any: 1 to {MOST_KERNEL}, and the stride if it is larger. {tip('kernel')}"
+        )
+        stride = _number("stride", "Stride (0: any)", 0, f"Any: every stride that can do it. {tip('stride')}")
+        padding = _number("padding", "Padding (−1: any)", -1, f"Any: up to half the window. {tip('padding')}")
         dilated = st.toggle(
-            "Dilation too", key="calculator-dilated", disabled=kind == AVERAGE, help="Also try dilations 2, 3 and 4."
+            "Dilation too",
+            key="dilated",
+            bind="query-params",
+            disabled=kind == AVERAGE,
+            help=f"Also try dilations 2, 3 and 4. {tip('dilation')}",
         )
     given = {"kernel": kernel or None, "stride": stride or None, "padding": None if padding < 0 else padding}
     answers = _answers(size, target, kind, tuple(given.items()), DILATIONS if dilated else (1,))
@@ -85,16 +94,20 @@ def _table(answers: list[Solution], size: int, target: int, put: Callable) -> No
         height="content" if len(rows) <= 12 else 460,
         key="calculator-answers",
         column_config={
-            "layer": st.column_config.TextColumn("Layer", width=140, help="As it is written in a chain"),
-            "kernel": st.column_config.NumberColumn("Kernel", width=80),
-            "stride": st.column_config.NumberColumn("Stride", width=80),
-            "padding": st.column_config.TextColumn("Padding", width=110, alignment="right"),
-            "dilation": st.column_config.NumberColumn("Dilation", width=80),
-            "extra": st.column_config.NumberColumn("Output padding", width=120),
+            "layer": st.column_config.TextColumn(
+                "Layer", width=140, help=f"As it is written in a chain. {tip('layer')}"
+            ),
+            "kernel": st.column_config.NumberColumn("Kernel", width=80, help=tip("kernel")),
+            "stride": st.column_config.NumberColumn("Stride", width=80, help=tip("stride")),
+            "padding": st.column_config.TextColumn("Padding", width=110, alignment="right", help=tip("padding")),
+            "dilation": st.column_config.NumberColumn("Dilation", width=80, help=tip("dilation")),
+            "extra": st.column_config.NumberColumn("Output padding", width=120, help=tip("output padding")),
             "unseen": st.column_config.NumberColumn(
                 "Unseen (px)", width=100, help="Cells at the end, padding among them, that no window reaches"
             ),
-            "remark": st.column_config.TextColumn("What it does", width="large"),
+            "remark": st.column_config.TextColumn(
+                "What it does", width="large", help="What this kind of layer is known for"
+            ),
         },
     )
     if len(answers) > SHOWN:
@@ -147,7 +160,7 @@ def _several(size: int, target: int, kind: str, put: Callable) -> None:
         key="calculator-several",
         on_click=put,
         args=(layers, 0, size),
-        help="As a chain, forwards.",
+        help=f"As a chain, forwards. {tip('layer')} {tip('stride')}",
     )
 
 
@@ -160,6 +173,13 @@ def _number(field: str, label: str, lowest: int, tooltip: str) -> int:
 def _key(field: str) -> str:
     """The widget's key, which is its name in the URL."""
     return field if field in ("from", "to", "solve") else f"any-{field}"
+
+
+def _told(size: int, target: int, kind: str, kernel: int, stride: int, padding: int) -> str:
+    """A question that is offered, in a tooltip."""
+    parts = {f"kernel {kernel}": kernel, f"stride {stride}": stride, f"padding {padding}": padding > ANY_PADDING}
+    given = [text for text, is_given in parts.items() if is_given] or ["everything else open"]
+    return f"{TITLES[kind][0]}, from {size} to {target} px, {', '.join(given)}. {tip('padding')}"
 
 
 def _ask(values: tuple) -> None:

@@ -15,17 +15,18 @@ from cvcore.analysis.geometry.layer import AXES, SAME, SETTINGS, TITLES, VALID, 
 from cvcore.analysis.geometry.sizes import ADAPTIVE, CONV, KINDS
 from cvcore.errors import ConfigError
 from cvcore.ui.frame import escaped
+from cvcore.ui.glossary import tip
 
 NUMBERS = "numbers"
 MOST = 512  # kernel and stride
 WIDTH = 116  # pixels of a number's control
 # field: (label, lowest, tooltip)
 FIELDS = {
-    "kernel": ("Kernel", 1, "kernel_size, F: rows and columns of the window."),
-    "stride": ("Stride", 1, "S: how far the window moves from one output to the next."),
-    "padding": ("Padding", 0, "P: pixels added on either side. For poolings at most half the window."),
-    "dilation": ("Dilation", 1, "D: how far apart the kernel's weights lie; 1 is side by side."),
-    "output_padding": ("Output padding", 0, "Pixels added at the far end; less than the stride or the dilation."),
+    "kernel": ("Kernel", 1, f"kernel_size, F: rows and columns of the window. {tip('kernel')}"),
+    "stride": ("Stride", 1, f"S. {tip('stride')}"),
+    "padding": ("Padding", 0, f"P. {tip('padding')} For poolings at most half the window."),
+    "dilation": ("Dilation", 1, f"D: 1 is side by side. {tip('dilation')}"),
+    "output_padding": ("Output padding", 0, f"Less than the stride or the dilation. {tip('output padding')}"),
 }
 Put = Callable[[list[Layer], int], None]
 
@@ -43,12 +44,14 @@ def edit(layers: list[Layer], index: int, put: Put) -> None:
             on_change=_kind_changed,
             args=(layers, index, put),
             width=210,
-            help="What the window does: weigh, spread, take the largest or the mean.",
+            help=f"What the window does: weigh, spread, take the largest or the mean. {tip('layer')}",
         )
+        if _differs(layer):
+            st.session_state["apart"] = True
         apart = st.toggle(
             "Height and width apart",
-            value=_differs(layer),
-            key="calculator-apart",
+            key="apart",
+            bind="query-params",
             disabled=_differs(layer),
             help="Off: one number serves both. It stays on while they differ.",
         )
@@ -77,7 +80,7 @@ def _row(layers: list[Layer], index: int, put: Put, axis: int | None) -> None:
             key="calculator-ceil",
             on_change=_changed,
             args=(layers, index, put, "ceil_mode", "calculator-ceil", None),
-            help="ceil_mode: a last window that hangs over the edge counts too.",
+            help=f"ceil_mode. {tip('ceil mode')}",
         )
 
 
@@ -110,7 +113,7 @@ def _padding_mode(layers: list[Layer], index: int, put: Put) -> None:
         on_change=_mode_changed,
         args=(layers, index, put),
         width=WIDTH,
-        help="'same' keeps the size and needs stride 1; 'valid' is none.",
+        help=f"'same' keeps the size and needs stride 1; 'valid' is none. {tip('padding')}",
     )
 
 

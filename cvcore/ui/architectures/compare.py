@@ -198,9 +198,10 @@ def _table(networks: list) -> pd.DataFrame:
 
 def _columns(networks: list) -> dict:
     text = st.column_config.TextColumn
-    columns = {"quantity": text("", pinned=True, width=108)}
+    columns = {"quantity": text("Quantity", pinned=True, width=108, help="What is compared; explained below")}
     for number, each in enumerate(networks):
-        columns[f"value{number}"] = text(each.label, alignment="right", width=88, help=each.name[:200])
+        width = max(88, 24 + 7 * len(each.label))  # pixels: the name must fit
+        columns[f"value{number}"] = text(each.label, alignment="right", width=width, help=each.name[:200])
         told = f"Difference to {networks[0].label}, and ratio"
         columns[f"change{number}"] = text("Δ", alignment="right", width=124, help=told)
     return columns

@@ -4,9 +4,17 @@ import pandas as pd
 import streamlit as st
 
 from cvcore.ui.frame import chart, escaped
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape, short
 
 MATCHES = ("resolution", "order")
+STATES = {
+    "same": "alike in both networks",
+    "changed": "the same job with another kernel, shape or cost",
+    "added": "in the other network only",
+    "removed": "in the first network only",
+}
+OTHER = "Other network minus first, for one image."
 STATE_COLOURS = {"same": "grey", "changed": "orange", "added": "green", "removed": "red"}
 
 
@@ -52,8 +60,9 @@ def _controls(others: list) -> tuple:
             required=True,
             key="match",
             bind="query-params",
-            help="Resolution: stages whose maps are the same part of the input. Order: the first stage with the "
-            "first, the second with the second, as for one network with two stems; also where no resolution is shared.",
+            help=f"{tip('stage')} Resolution: stages whose maps are the same part of the input. Order: the first stage "
+            "with the first, the second with the second, as for one network with two stems; also where no resolution "
+            "is shared.",
         )
     return labels.get(label, others[0]), by or MATCHES[0]
 
@@ -89,12 +98,23 @@ def _stage_table(diff) -> None:
         hide_index=True,
         height="content",
         column_config={
-            "stage": st.column_config.TextColumn("Stage", help="Part of the input's height and width", pinned=True),
+            "stage": st.column_config.TextColumn(
+                "Stage", help=f"Part of the input's height and width. {tip('stage')}", pinned=True
+            ),
             "maps": st.column_config.TextColumn("Maps (px)", help="The largest map of the stage in each network"),
-            **{state: st.column_config.NumberColumn(state.capitalize(), width=80) for state in STATE_COLOURS},
-            "params": st.column_config.TextColumn("Δ parameters", alignment="right"),
-            "mult_adds": st.column_config.TextColumn("Δ mult-adds", alignment="right"),
-            "bytes": st.column_config.TextColumn("Δ activations", alignment="right"),
+            **{
+                state: st.column_config.NumberColumn(state.capitalize(), width=80, help=told)
+                for state, told in STATES.items()
+            },
+            "params": st.column_config.TextColumn(
+                "Δ parameters", alignment="right", help=f"{OTHER} {tip('parameters')}"
+            ),
+            "mult_adds": st.column_config.TextColumn(
+                "Δ mult-adds", alignment="right", help=f"{OTHER} {tip('mult-adds')}"
+            ),
+            "bytes": st.column_config.TextColumn(
+                "Δ activations", alignment="right", help=f"{OTHER} {tip('activation')}"
+            ),
         },
     )
 
@@ -110,7 +130,7 @@ def _layer_table(diff) -> None:
             key="stage",
             bind="query-params",
             width=150,
-            help="Show the layers of one stage only.",
+            help=f"Show the layers of one stage only. {tip('stage')}",
         )
         differences = st.toggle(
             "Only differences",
@@ -132,17 +152,23 @@ def _layer_table(diff) -> None:
         placeholder="–",
         column_config={
             "state": st.column_config.MultiselectColumn(
-                "State", options=list(STATE_COLOURS), color=list(STATE_COLOURS.values()), width=96
+                "State",
+                options=list(STATE_COLOURS),
+                color=list(STATE_COLOURS.values()),
+                width=96,
+                help=" ".join(f"{state.capitalize()}: {told}." for state, told in STATES.items()),
             ),
-            "stage": st.column_config.TextColumn("Stage", width=66),
+            "stage": st.column_config.TextColumn("Stage", width=66, help=tip("stage")),
             "first": st.column_config.TextColumn(diff.first.label, width=140, help="Layer of the first network"),
             "second": st.column_config.TextColumn(diff.second.label, width=140, help="Layer of the other network"),
-            "type": st.column_config.TextColumn("Type, kernel / stride"),
+            "type": st.column_config.TextColumn(
+                "Type, kernel / stride", help=f"Of the layer. {tip('kernel')} {tip('stride')}"
+            ),
             "output": st.column_config.TextColumn("Output", help="Shape for one image, first → other"),
-            "params": number("Δ parameters", format="localized"),
-            "mult_adds": number("Δ mult-adds", format="localized", help="MACs for one image"),
-            "bytes": number("Δ activations (bytes)", format="localized"),
-            "field": number("Δ field (px)", format="localized", help="Difference of the receptive fields' sides"),
+            "params": number("Δ parameters", format="localized", help=f"{OTHER} {tip('parameters')}"),
+            "mult_adds": number("Δ mult-adds", format="localized", help=f"{OTHER} {tip('mult-adds')}"),
+            "bytes": number("Δ activations (bytes)", format="localized", help=f"{OTHER} {tip('activation')}"),
+            "field": number("Δ field (px)", format="localized", help=f"{OTHER} {tip('receptive field')}"),
         },
     )
     st.caption("Differences are other minus first; a layer that is added or removed counts with all it has.")

@@ -65,7 +65,14 @@ def beside(section: str, name: str, image: tuple[int, int, int], classes: int) -
         return
     st.divider()
     with errors_as_lines():
-        card = st.pills("Explained", cards, key=f"beside-{section}", wrap=True, help="Opens the explanation here.")
+        card = st.pills(
+            "Explained",
+            cards,
+            key=f"beside-{section.lower().replace(' ', '-')}",
+            bind="query-params",
+            wrap=True,
+            help="Opens the explanation here.",
+        )
         if card:
             _card(card, name, image, classes)
 

@@ -10,7 +10,9 @@ from cvcore.analysis.geometry.steps import steps
 from cvcore.plots import explain as plots
 from cvcore.plots import windows
 from cvcore.ui.architectures.calculator import FORWARDS
+from cvcore.ui.architectures.defaults import put
 from cvcore.ui.frame import chart, is_dark
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 START = (-1.0, 1.0, 2.0)
@@ -33,7 +35,8 @@ def softmax(name: str, image: tuple[int, int, int], classes: int) -> None:
                 start,
                 0.1,
                 key=f"explain-logit-{number}",
-                help="A raw output of the network: any number.",
+                bind="query-params",
+                help=f"A raw output of the network: any number. {tip('logits')} {tip('class')}",
             )
             for number, start in enumerate(START, 1)
         ]
@@ -44,6 +47,7 @@ def softmax(name: str, image: tuple[int, int, int], classes: int) -> None:
             1.0,
             0.1,
             key="explain-temperature",
+            bind="query-params",
             help="What logits are divided by: below 1 sharper, above 1 more even.",
         )
     shares = explained.softmax(np.array(logits), temperature)
@@ -71,9 +75,29 @@ def convolution(name: str, image: tuple[int, int, int], classes: int) -> None:
         "border."
     )
     with st.container(horizontal=True):
-        kernel = st.slider("Kernel", 1, 5, 3, key="explain-kernel", width=200, help="F: rows and columns of weights.")
-        stride = st.slider("Stride", 1, 3, 1, key="explain-stride", width=200, help="S: how far the window moves.")
-        padding = st.slider("Padding", 0, 2, 1, key="explain-padding", width=200, help="P: pixels added on each side.")
+        kernel = st.slider(
+            "Kernel",
+            1,
+            5,
+            3,
+            key="explain-kernel",
+            bind="query-params",
+            width=200,
+            help=f"F: its rows and columns. {tip('kernel')}",
+        )
+        stride = st.slider(
+            "Stride", 1, 3, 1, key="explain-stride", bind="query-params", width=200, help=f"S. {tip('stride')}"
+        )
+        padding = st.slider(
+            "Padding",
+            0,
+            2,
+            1,
+            key="explain-padding",
+            bind="query-params",
+            width=200,
+            help=f"P, on each side. {tip('padding')}",
+        )
         layer, size = Layer("conv", (kernel,) * 2, (stride,) * 2, (padding,) * 2), (7, 7)
         rows, columns = output = layer.output(size)
         at = st.slider(
@@ -81,6 +105,7 @@ def convolution(name: str, image: tuple[int, int, int], classes: int) -> None:
             1,
             rows * columns + (rows * columns == 1),
             key=f"explain-at-{rows}",
+            bind="query-params",
             width=200,
             disabled=rows * columns == 1,
             help="Which of the output's values, row by row.",
@@ -110,8 +135,26 @@ def convolution(name: str, image: tuple[int, int, int], classes: int) -> None:
         "output channel. A layer has a filter for each output channel."
     )
     with st.container(horizontal=True):
-        given = st.number_input("Input channels", 1, 2048, 3, key="explain-in", width=150, help="3 for a colour image.")
-        made = st.number_input("Output channels", 1, 2048, 16, key="explain-out", width=150, help="Filters.")
+        given = st.number_input(
+            "Input channels",
+            1,
+            2048,
+            3,
+            key="explain-in",
+            bind="query-params",
+            width=150,
+            help=f"3 for a colour image. {tip('channel')}",
+        )
+        made = st.number_input(
+            "Output channels",
+            1,
+            2048,
+            16,
+            key="explain-out",
+            bind="query-params",
+            width=150,
+            help=f"As many as there are filters. {tip('channel')}",
+        )
     weights = made * given * kernel * kernel
     st.latex(
         rf"C_\text{{out}}\,(C_\text{{in}} F^2 + 1) = {made}\cdot({given}\cdot {kernel}^2 + 1) = "
@@ -121,7 +164,7 @@ def convolution(name: str, image: tuple[int, int, int], classes: int) -> None:
 
 def _open_calculator(text: str) -> None:
     """Callback: the page's section and what it is to show."""
-    st.session_state.update(section="Calculator", question=FORWARDS, side="7", chain=text)
+    put(section="Calculator", question=FORWARDS, side="7", chain=text)
 
 
 def pooling(name: str, image: tuple[int, int, int], classes: int) -> None:
@@ -137,9 +180,12 @@ def pooling(name: str, image: tuple[int, int, int], classes: int) -> None:
             default="max",
             required=True,
             key="explain-kept",
+            bind="query-params",
             help="The largest value, or the mean.",
         )
-        shifted = st.toggle("Move the image by one pixel", key="explain-shifted", help="To the right, cyclically.")
+        shifted = st.toggle(
+            "Move the image by one pixel", key="explain-shifted", bind="query-params", help="To the right, cyclically."
+        )
     values = np.roll(NUMBERS, 1, axis=1) if shifted else NUMBERS
     result = pool(values, 2, kind=kind)[0]
     groups = np.kron(np.arange(4).reshape(2, 2), np.ones((2, 2), int))
@@ -178,10 +224,17 @@ def nonlinearity(name: str, image: tuple[int, int, int], classes: int) -> None:
             default="none",
             required=True,
             key="explain-activation",
-            help="ReLU: max(0, x).",
+            bind="query-params",
+            help=f"ReLU: max(0, x). {tip('non-linearity')} {tip('layer')}",
         )
         units = st.slider(
-            "Hidden units", 1, explained.MOST_UNITS, 8, key="explain-units", help="Numbers between the two layers."
+            "Hidden units",
+            1,
+            explained.MOST_UNITS,
+            8,
+            key="explain-units",
+            bind="query-params",
+            help="Numbers between the two layers.",
         )
         st.latex(r"W_2\,(W_1 x) = (W_2 W_1)\,x" if activation == "none" else r"W_2\,\sigma(W_1 x) \ne (W_2 W_1)\,x")
     x = np.linspace(-3, 3, 241)

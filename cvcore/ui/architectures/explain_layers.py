@@ -6,6 +6,7 @@ import streamlit as st
 from cvcore.analysis import explained
 from cvcore.plots import explain as plots
 from cvcore.ui.frame import chart, is_dark
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import short
 
 SIDE = 64  # of the picture made here, px
@@ -18,14 +19,24 @@ def stacks(name: str, image: tuple[int, int, int], classes: int) -> None:
         "That is the idea of VGG."
     )
     with st.container(horizontal=True):
-        layers = st.slider("3×3 layers", 2, 5, 3, key="explain-stack", width=220, help="One after the other, stride 1.")
+        layers = st.slider(
+            "3×3 layers",
+            2,
+            5,
+            3,
+            key="explain-stack",
+            bind="query-params",
+            width=220,
+            help=f"One after the other, stride 1. {tip('layer')}",
+        )
         channels = st.select_slider(
             "Channels C",
             [1, 16, 64, 128, 256, 512],
             64,
             key="explain-channels",
+            bind="query-params",
             width=220,
-            help="In and out of every layer.",
+            help=f"In and out of every layer. {tip('channel')}",
         )
     side, many, one = explained.stack_against_one(layers, channels)
     left, right = st.columns([2, 3], gap="medium")
@@ -58,6 +69,7 @@ def pointwise(name: str, image: tuple[int, int, int], classes: int) -> None:
                 start,
                 0.05,
                 key=f"explain-{colour}",
+                bind="query-params",
                 width=200,
                 help="What this channel is multiplied with, at every pixel.",
             )
@@ -82,8 +94,9 @@ def pointwise(name: str, image: tuple[int, int, int], classes: int) -> None:
         [16, 32, 64, 128, 256],
         64,
         key="explain-narrow",
+        bind="query-params",
         width=320,
-        help="1×1 to so many, 3×3 there, 1×1 back to 256.",
+        help=f"1×1 to so many, 3×3 there, 1×1 back to 256. {tip('bottleneck')} {tip('channel')}",
     )
     direct, through = 9 * 256**2, 2 * 256 * narrow + 9 * narrow**2
     figure = plots.pairs_of_bars(
@@ -106,7 +119,8 @@ def train_and_eval(name: str, image: tuple[int, int, int], classes: int) -> None
             default="BatchNorm",
             required=True,
             key="explain-which",
-            help="Both do one thing in training and another after it.",
+            bind="query-params",
+            help=f"Both do one thing in training and another after it. {tip('layer')}",
         )
         mode = st.segmented_control(
             "Mode",
@@ -114,7 +128,8 @@ def train_and_eval(name: str, image: tuple[int, int, int], classes: int) -> None
             default="train",
             required=True,
             key="explain-mode",
-            help="model.train() and model.eval()",
+            bind="query-params",
+            help=f"model.train() and model.eval(). {tip('training mode')} {tip('evaluation mode')}",
         )
     (_batch_norm if which == "BatchNorm" else _dropout)(mode == "train")
 
@@ -128,8 +143,9 @@ def _batch_norm(training: bool) -> None:
             3.0,
             0.5,
             key="explain-mean",
+            bind="query-params",
             width=220,
-            help="Of one channel, before the layer.",
+            help=f"Of one channel, before the layer. {tip('batch')}",
         )
         width = st.slider(
             "Spread of this batch",
@@ -138,8 +154,9 @@ def _batch_norm(training: bool) -> None:
             2.0,
             0.1,
             key="explain-spread",
+            bind="query-params",
             width=220,
-            help="Standard deviation of that channel.",
+            help=f"Standard deviation of that channel. {tip('batch')}",
         )
         running = st.slider(
             "Running mean",
@@ -148,6 +165,7 @@ def _batch_norm(training: bool) -> None:
             1.0,
             0.5,
             key="explain-running",
+            bind="query-params",
             width=220,
             disabled=training,
             help="What training has averaged; used in eval mode only. Its variance is 1 here.",
@@ -181,11 +199,20 @@ def _dropout(training: bool) -> None:
             0.5,
             0.1,
             key="explain-share",
+            bind="query-params",
             width=220,
-            help="How probable it is for a value to be set to zero.",
+            help=f"How probable it is for a value to be set to zero. {tip('dropout')}",
         )
         seed = st.number_input(
-            "Draw", 1, 999, 1, key="explain-draw", width=120, help="Every batch is another draw.", disabled=not training
+            "Draw",
+            1,
+            999,
+            1,
+            key="explain-draw",
+            bind="query-params",
+            width=120,
+            help="Every batch is another draw.",
+            disabled=not training,
         )
     values = np.random.default_rng(5).uniform(0.2, 2.0, 24)
     kept = np.random.default_rng(seed).random(24) >= share
@@ -194,8 +221,8 @@ def _dropout(training: bool) -> None:
     st.latex(r"y = \frac{m\,x}{1 - p},\quad m = 0 \text{ with probability } p" if training else r"y = x")
     if training:
         st.markdown(
-            f"**{24 - int(kept.sum())} of 24** values are zero, the others {1 / (1 - share):.3g} times as large, so "
-            f"that the mean stays: {values.mean():.2f} before, {after.mean():.2f} after."
+            f"**{24 - int(kept.sum())} of 24** values are zero, the others {1 / (1 - share):.3g} times as large. "
+            f"Over many draws the mean stays; in this one it was {values.mean():.2f} and is {after.mean():.2f}."
         )
     else:
         st.markdown("In **eval** mode nothing is dropped and nothing scaled: values pass as they are.")

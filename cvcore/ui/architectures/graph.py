@@ -8,6 +8,7 @@ from cvcore.analysis import graph as graphs
 from cvcore.plots import graph as drawing
 from cvcore.ui.architectures.defaults import following
 from cvcore.ui.frame import is_dark
+from cvcore.ui.glossary import tip
 
 # Streamlit shrinks a drawing to the page's width, which makes a long one unreadable, and sets its letters in a font
 # that is wider than the boxes were made for. Here the drawing keeps its size and moves in its own frame.
@@ -16,7 +17,7 @@ STYLE = """<style>
 .st-key-graph-drawing div:has(> [data-testid=stGraphVizChart]), .st-key-graph-drawing [data-testid=stElementContainer],
 .st-key-graph-drawing [data-testid=stFullScreenFrame] {max-width: none !important; width: max-content !important}
 .st-key-graph-drawing svg {max-width: none !important}
-.st-key-graph-drawing svg text {font-family: Helvetica, "Liberation Sans", Arial, sans-serif !important}
+.st-key-graph-drawing svg text {font-family: Helvetica, "Liberation Sans", Arial, "Source Sans", sans-serif !important}
 </style>"""
 EXPLANATION = """
 The arrows show where each layer's result goes; the numbers on them are its shape for one image: channels × height ×
@@ -88,7 +89,8 @@ def _controls(usual: str, example: list[str], modules: list[str]) -> tuple[str, 
             required=True,
             key="detail",
             bind="query-params",
-            help="Stages: the large parts. Blocks: what the parts are made of. Layers: everything that runs.",
+            help="Stages: the large parts. Blocks: what the parts are made of. Layers: everything that runs. "
+            f"{tip('stage')} {tip('layer')}",
         )
         direction = st.segmented_control(
             "Direction",

@@ -7,6 +7,7 @@ import streamlit as st
 from cvcore.ui.architectures import inside_images, inside_weights
 from cvcore.ui.architectures.inside_weights import Weights
 from cvcore.ui.frame import errors_as_lines
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import short
 
 MAPS, FILTERS, STEP, GROUPS, DENSE = "Feature maps", "Filters", "One step", "Groups", "Fully convolutional"
@@ -67,21 +68,21 @@ def _choose_view(anatomy) -> str:
 def _may_load(weights: Weights) -> bool:
     """Whether the weights are small, or the visitor has asked for them."""
     size = inside_weights.size_of(weights)
-    flag = f"inside-load-{weights.name}"
-    if size <= ASK_BYTES or st.session_state.get(flag):
+    if size <= ASK_BYTES:
         return True
-    st.info(
-        f"The weights of this network take {short(size)}B of memory. They are built for each look, held once, and let "
-        "go after it; that takes some seconds.",
-        icon=":material/memory:",
-    )
-    st.button(
+    wanted = st.toggle(
         f"Build {short(size)}B of weights",
-        type="primary",
-        key=f"{flag}-button",
-        on_click=lambda: st.session_state.update({flag: True}),
+        key="build",
+        bind="query-params",
+        help=f"{tip('weights')} Those of this network are many: they are built for each look, and let go after it.",
     )
-    return False
+    if not wanted:
+        st.info(
+            f"The weights of this network take {short(size)}B of memory. They are built for each look, held once, and "
+            "let go after it; that takes some seconds.",
+            icon=":material/memory:",
+        )
+    return wanted
 
 
 def _sizes(weights: Weights) -> str:

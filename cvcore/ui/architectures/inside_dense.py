@@ -5,10 +5,12 @@ import pandas as pd
 import streamlit as st
 
 from cvcore.plots.feature_maps import map_over_image
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_images import Subject, receives, tensor
 from cvcore.ui.architectures.inside_layers import batch_size, number
 from cvcore.ui.architectures.inside_weights import Weights, anatomy_of, network
 from cvcore.ui.frame import chart, is_dark, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 MOST_SIDE = 640  # pixels: larger images take long and much memory
@@ -38,9 +40,10 @@ def show(weights: Weights, subject: Subject) -> None:
     chosen = st.selectbox(
         "Class whose scores are shown",
         names,
-        index=best,
-        key=f"inside-class-{weights.name}-{best}",
-        help="At first the class with the largest score at the size that the network was built for.",
+        index=names.index(following("class", names[best], names)),
+        key="class",
+        bind="query-params",
+        help=f"At first the class with the largest score at the size that the network was built for. {tip('class')}",
         width=320,
     )
     index = names.index(chosen)
@@ -138,12 +141,19 @@ def _table(weights: Weights, maps: list) -> None:
         height="content",
         placeholder="–",
         column_config={
-            "size": st.column_config.TextColumn("Image (px)", width=90),
-            "features": st.column_config.TextColumn("Features", width=100, help="What reaches the head"),
-            "map": st.column_config.TextColumn("Class map", width=90, help="Places of the head's window"),
+            "size": st.column_config.TextColumn(
+                "Image (px)", width=90, help="Height × width that the network is given"
+            ),
+            "features": st.column_config.TextColumn(
+                "Features", width=100, help=f"What reaches the head. {tip('features')}"
+            ),
+            "map": st.column_config.TextColumn(
+                "Class map", width=90, help=f"Places of the head's window, a score for each class. {tip('class')}"
+            ),
             "average": st.column_config.TextColumn("Average of the map", help="The class with the largest mean score"),
             "direct": st.column_config.TextColumn(
-                "With linear layers", help="The network as it was; with adaptive pooling where it has such"
+                "With linear layers",
+                help=f"The network as it was; with adaptive pooling where it has such. {tip('layer')}",
             ),
             "difference": st.column_config.NumberColumn(
                 "Largest difference", format="%.3g", help="Between the two, over all classes"

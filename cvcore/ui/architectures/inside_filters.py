@@ -12,6 +12,7 @@ from cvcore.ui.architectures.inside_images import Subject
 from cvcore.ui.architectures.inside_layers import number
 from cvcore.ui.architectures.inside_weights import Weights, anatomy_of, network
 from cvcore.ui.frame import chart, is_dark, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 COMMON, EACH = "one for all", "each its own"
@@ -41,10 +42,17 @@ def show(weights: Weights, subject: Subject) -> None:
             default=COMMON,
             required=True,
             key="inside-filter-scale",
+            bind="query-params",
             help="One for all compares filters; each its own stretches every filter to full contrast.",
         )
         chosen = st.number_input(
-            f"Filter, 0 to {count - 1:,}", 0, count - 1, key="inside-filter", help="Or click one.", width=170
+            f"Filter, 0 to {count - 1:,}",
+            0,
+            count - 1,
+            key="inside-filter",
+            bind="query-params",
+            help=f"Or click one. {tip('filter')}",
+            width=170,
         )
     colour = channels == 3
     left, right = st.columns(2, gap="large")
@@ -63,9 +71,9 @@ def show(weights: Weights, subject: Subject) -> None:
         _large(weights, filters, chosen)
     biggest = float(np.abs(filters.weights).max())
     metric_row(
-        ("First layer", filters.name, filters.type),
-        ("Filters", f"{count:,}", "Each makes one channel"),
-        ("Weights of each", shape(filters.weights.shape[1:]), "Channels × height × width"),
+        ("First layer", filters.name, f"{filters.type}. {tip('layer')}"),
+        ("Filters", f"{count:,}", f"Each makes one channel. {tip('filter')}"),
+        ("Weights of each", shape(filters.weights.shape[1:]), f"Channels × height × width. {tip('weights')}"),
         ("Largest weight", number(biggest), "Absolute value; where the common scale ends"),
     )
     with st.expander("What this shows", icon=":material/help:"):

@@ -3,9 +3,11 @@
 import streamlit as st
 
 from cvcore.plots.inside_steps import reach_figure
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_images import Subject
 from cvcore.ui.architectures.inside_weights import Weights, anatomy_of
 from cvcore.ui.frame import chart, escaped, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import short
 
 EXPLANATION = """
@@ -26,8 +28,11 @@ def show(weights: Weights, subject: Subject | None) -> None:
         name = st.selectbox(
             "Grouped convolution",
             list(layers),
+            index=list(layers).index(following("inside-grouped", next(iter(layers)), list(layers))),
             key="inside-grouped",
-            help=f"The {len(layers):,} convolutions of this network with more than one group, in running order.",
+            bind="query-params",
+            help=f"The {len(layers):,} convolutions of this network with more than one group, in running order. "
+            f"{tip('grouped convolution')}",
             width=320,
         )
         layer = layers.get(name) or next(iter(layers.values()))
@@ -36,7 +41,8 @@ def show(weights: Weights, subject: Subject | None) -> None:
             0,
             layer.outputs - 1,
             key="inside-output",
-            help="Whose inputs are marked in the picture.",
+            bind="query-params",
+            help=f"Whose inputs are marked in the picture. {tip('channel')}",
             width=190,
         )
     left, right = st.columns([3, 2], gap="large")
@@ -52,11 +58,15 @@ def show(weights: Weights, subject: Subject | None) -> None:
             f"Output channel {output:,} is in group {layer.group_of(output):,} and reads {span}, of {layer.inputs:,}."
         )
         metric_row(
-            ("Channels in → out", f"{layer.inputs:,} → {layer.outputs:,}", ""),
-            ("Groups", f"{layer.groups:,}", "Written groups= in nn.Conv2d"),
-            ("Kernel (px)", "×".join(map(str, layer.kernel)), "Height × width"),
-            ("Weights", short(layer.weights), f"exactly {layer.weights:,}, without bias"),
-            ("Without groups", short(layer.weights_ungrouped), f"exactly {layer.weights_ungrouped:,}"),
+            ("Channels in → out", f"{layer.inputs:,} → {layer.outputs:,}", tip("channel")),
+            ("Groups", f"{layer.groups:,}", f"Written groups= in nn.Conv2d. {tip('grouped convolution')}"),
+            ("Kernel (px)", "×".join(map(str, layer.kernel)), f"Height × width. {tip('kernel')}"),
+            ("Weights", short(layer.weights), f"Exactly {layer.weights:,}, without bias. {tip('weights')}"),
+            (
+                "Without groups",
+                short(layer.weights_ungrouped),
+                f"Exactly {layer.weights_ungrouped:,} weights, if every output channel read all inputs",
+            ),
         )
         height, width = layer.kernel
         per_group = layer.inputs // layer.groups

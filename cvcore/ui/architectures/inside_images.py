@@ -145,7 +145,9 @@ def _thumbnail(key: str, image: tuple[int, int, int], _subject: Subject) -> byte
 
 
 def _uploaded() -> Subject | None:
-    found = uploads.uploaded("inside-upload", width=320)
+    with st.container(width=320, gap="xsmall"):
+        found = uploads.uploaded("inside-upload")
+        st.caption("It is not in the address: who opens a link to this page is asked for an image of their own.")
     if found is None:
         return None
     return Subject(f"upload {found.digest}", f"your image {found.name}", upload=found.picture)

@@ -6,8 +6,10 @@ import numpy as np
 import streamlit as st
 
 from cvcore.errors import ModelError
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_images import LARGEST_BATCH, Subject, tensor
 from cvcore.ui.architectures.inside_weights import Weights, anatomy_of, network
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 MOST_VALUES = 100e6  # of the largest maps of a forward pass: 400 MB
@@ -18,14 +20,15 @@ def choose_layer(weights: Weights):
     """The chosen cvcore.analysis.inside.activations.Step; the first activation unless another one is asked for."""
     steps = anatomy_of(weights).steps
     first = next((index for index, step in enumerate(steps) if step.kind == "activation"), 0)
+    keys = [step.key for step in steps]
     key = st.selectbox(
         "Layer",
-        [step.key for step in steps],
-        index=first,
+        keys,
+        index=keys.index(following("layer", keys[first], keys)),
         key="layer",
         bind="query-params",
         help="In the order they run, by their names inside the network. #2 is the second run of a layer that runs more "
-        "than once. Type to search.",
+        f"than once. Type to search. {tip('layer')}",
         width=260,
     )
     return next((step for step in steps if step.key == key), steps[first])
@@ -42,7 +45,7 @@ def choose_channel(count: int, strongest: int) -> int:
         key="channel",
         bind="query-params",
         help="Or click one in the sheet of all channels. Left empty, it is the channel with the largest mean absolute "
-        "value.",
+        f"value. {tip('channel')}",
         width=170,
     )
     return strongest if channel is None else min(int(channel), count - 1)

@@ -11,6 +11,7 @@ from cvcore.ui.architectures.inside_images import Subject, receives
 from cvcore.ui.architectures.inside_layers import choose_channel, choose_layer, maps_of, maps_text, number, percent
 from cvcore.ui.architectures.inside_weights import Weights
 from cvcore.ui.frame import chart, is_dark, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 STRONGEST, BY_NUMBER = "strongest first", "by number"
@@ -38,6 +39,7 @@ def show(weights: Weights, subject: Subject) -> None:
             default=STRONGEST,
             required=True,
             key="inside-order",
+            bind="query-params",
             help="Strongest first: by the mean absolute value of the map.",
         )
         scale = st.segmented_control(
@@ -46,6 +48,7 @@ def show(weights: Weights, subject: Subject) -> None:
             default=COMMON,
             required=True,
             key="inside-scale",
+            bind="query-params",
             help="One for all compares channels; each its own shows what is weak, too.",
         )
         place = st.container(width="content")
@@ -151,6 +154,7 @@ def _large(weights: Weights, subject: Subject, step, maps: np.ndarray, channel: 
         75,
         5,
         key="inside-opacity",
+        bind="query-params",
         help="0: the image alone, 100: the map alone.",
     )
     figure = plots.map_over_image(
@@ -170,8 +174,12 @@ def _numbers(step, maps: np.ndarray) -> None:
 
     found = figures(maps)
     metric_row(
-        ("Layer", step.type, f"Its name in the network: {step.key}"),
-        ("Maps (channels × px)", maps_text(maps.shape), f"{found.count:,} values"),
+        ("Layer", step.type, f"Its name in the network: {step.key}. {tip('layer')}"),
+        (
+            "Maps (channels × px)",
+            maps_text(maps.shape),
+            f"{found.count:,} values. {tip('feature map')} {tip('channel')}",
+        ),
         ("Range", f"{number(found.low)} … {number(found.high)}", "Lowest and highest value of all channels"),
         ("Mean", number(found.mean), "Of all values"),
         ("Zeros", percent(found.zeros), "Share of values that are exactly 0"),

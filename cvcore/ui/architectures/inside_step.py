@@ -5,11 +5,13 @@ import pandas as pd
 import streamlit as st
 
 from cvcore.plots.inside_steps import step_figure, step_histogram
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_images import Subject, receives
 from cvcore.ui.architectures.inside_layers import choose_channel, choose_layer, effect_of, maps_text, number, percent
 from cvcore.ui.architectures.inside_maps import limit_of
 from cvcore.ui.architectures.inside_weights import Weights, anatomy_of
 from cvcore.ui.frame import chart, is_dark, metric_row
+from cvcore.ui.glossary import tip
 
 KINDS = {"activation": "Activation", "pooling": "Pooling", "batchnorm": "BatchNorm", "dropout": "Dropout"}
 EXPLANATION = {
@@ -59,6 +61,7 @@ def show(weights: Weights, subject: Subject) -> None:
                 0,
                 2**31 - 1,
                 key="inside-drop",
+                bind="query-params",
                 help="Decides what is dropped.",
                 width=130,
             )
@@ -98,12 +101,13 @@ def _nearest(weights: Weights, chosen, found: dict[str, str]):
     label = st.segmented_control(
         "Nearest step",
         list(found.values()),
-        default=found[first.kind],
+        default=following("inside-kind", found[first.kind], list(found.values())),
         required=True,
-        key=f"inside-kind-{first.kind}-{len(found)}",
+        key="inside-kind",
+        bind="query-params",
         help="Which kind of step is shown: the one nearest to the chosen layer, in running order.",
     )
-    kind = next(kind for kind, text in found.items() if text == label)
+    kind = next((kind for kind, text in found.items() if text == label), first.kind)
     return nearest(steps, chosen, lambda step: step.kind == kind)
 
 
@@ -180,10 +184,14 @@ def _normalisation(step, numbers, channel: int, batch: int) -> None:
         hide_index=True,
         width="content",
         column_config={
-            "statistics": st.column_config.TextColumn(f"Channel {channel:,}: statistics of", width=230),
-            "mean": st.column_config.NumberColumn("Mean μ", format="%.4g"),
-            "variance": st.column_config.NumberColumn("Variance σ²", format="%.4g"),
-            "used in": st.column_config.TextColumn("Used in"),
+            "statistics": st.column_config.TextColumn(
+                f"Channel {channel:,}: statistics of", width=230, help=f"What they are taken over. {tip('channel')}"
+            ),
+            "mean": st.column_config.NumberColumn("Mean μ", format="%.4g", help="Is subtracted from each value"),
+            "variance": st.column_config.NumberColumn(
+                "Variance σ²", format="%.4g", help="Values are divided by its root"
+            ),
+            "used in": st.column_config.TextColumn("Used in", help="The mode in which these are used"),
         },
     )
     images = "1 image" if batch == 1 else f"{batch} images"

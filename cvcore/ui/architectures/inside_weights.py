@@ -15,6 +15,8 @@ import streamlit as st
 from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.fit import image_text
+from cvcore.ui.architectures.defaults import following
+from cvcore.ui.glossary import tip
 from cvcore.ui.runs import store
 
 if TYPE_CHECKING:
@@ -68,12 +70,12 @@ def choose(name: str, image: tuple[int, int, int], classes: int) -> Weights:
     which = st.selectbox(
         "Weights",
         options,
-        index=options.index(shipped[0]) if shipped else 0,
+        index=options.index(following("weights", shipped[0] if shipped else UNTRAINED, options)),
         key="weights",
         bind="query-params",
-        help="untrained: random, as a network starts. Names of finished runs of this network: the weights of their "
-        "best epoch. Published weights of torchvision appear where their file is on this machine; nothing is "
-        "downloaded here.",
+        help=f"{tip('weights')} untrained: random, as a network starts. Names of finished runs of this network: the "
+        "weights of their best epoch. Published weights of torchvision appear where their file is on this machine; "
+        "nothing is downloaded here.",
         width=320,
     )
     if which in runs:
@@ -82,7 +84,15 @@ def choose(name: str, image: tuple[int, int, int], classes: int) -> Weights:
         mean, std = _published_normalisation(name, which)
         labels = tuple(_entry(name, which).meta["categories"])
         return Weights(name, image, len(labels), "published", which, mean=mean, std=std, labels=labels)
-    seed = st.number_input("Seed", 0, 2**31 - 1, key="inside-seed", help="Same seed, same random weights.", width=110)
+    seed = st.number_input(
+        "Seed",
+        0,
+        2**31 - 1,
+        key="inside-seed",
+        bind="query-params",
+        help=f"Of the random weights. {tip('seed')}",
+        width=110,
+    )
     return Weights(name, image, classes, seed=seed)
 
 

@@ -11,6 +11,7 @@ from cvcore.plots import costs
 from cvcore.ui.architectures import layers_memory, layers_tables
 from cvcore.ui.architectures.layers_tables import shortened
 from cvcore.ui.frame import chart, errors_as_lines, escaped, is_dark, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import short
 
 if TYPE_CHECKING:  # torch is loaded when there is something to count
@@ -106,23 +107,27 @@ def _totals(summary: "Summary") -> None:
     split = f"{summary.trainable_params:,} trainable, {frozen:,} frozen"
     partial = summary.check.status == "partial"
     metric_row(
-        ("Parameters", short(summary.params), f"Exactly {summary.params:,}: {split}"),
+        ("Parameters", short(summary.params), f"Exactly {summary.params:,}: {split}. {tip('parameters')}"),
         (
             "Mult-adds an image (partial)" if partial else "Mult-adds an image",
             short(summary.mult_adds),
-            f"Exactly {summary.mult_adds:,} MACs; ×2 for FLOPs: {short(2 * summary.mult_adds)}",
+            f"Exactly {summary.mult_adds:,} MACs; ×2 for FLOPs: {short(2 * summary.mult_adds)}. {tip('mult-adds')}",
         ),
         (
             "Memory, forward",
             megabytes(summary.memory.forward_bytes),
-            "Input and all activations of one image, 4 bytes each",
+            f"Input and all activations of one image, 4 bytes each. {tip('forward pass')}",
         ),
         (
             "Forward + backward",
             megabytes(summary.memory.forward_backward_bytes),
-            "The same with a gradient for every value, for one image; weights not included",
+            f"The same with a gradient for every value, for one image; weights not included. {tip('backward pass')}",
         ),
-        ("Size of the weights", megabytes(summary.memory.weight_bytes), "4 bytes for each parameter (float32)"),
+        (
+            "Size of the weights",
+            megabytes(summary.memory.weight_bytes),
+            f"4 bytes for each parameter (float32). {tip('weights')}",
+        ),
     )
     st.caption(f"Mult-adds are MACs: ×2 for FLOPs, {short(2 * summary.mult_adds)}. {split.capitalize()}.")
     if partial:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
+from cvcore.ui.glossary import tip
+
 if TYPE_CHECKING:
     from cvcore.analysis.summary import Summary
 
@@ -46,7 +48,7 @@ def controls() -> Choice:
         BATCHES,
         key="layers-batch",
         bind="query-params",
-        help="Activations grow with the number of images that pass at once; weights do not.",
+        help=f"Activations grow with the number of images that pass at once; weights do not. {tip('batch')}",
     )
     optimizer = two.selectbox(
         "Optimizer",
@@ -54,13 +56,14 @@ def controls() -> Choice:
         index=2,
         key="layers-optimizer",
         bind="query-params",
-        help="Momentum keeps one more number for each trainable parameter, Adam two.",
+        help=f"Momentum keeps one more number for each trainable parameter, Adam two. {tip('optimizer')}",
     )
     head_only = three.toggle(
         "Train the last layer only",
         key="layers-frozen",
         bind="query-params",
-        help="Freezes all other layers, as when a pretrained network gets a new head (feature extraction).",
+        help="Freezes all other layers, as when a pretrained network gets a new head (feature extraction). "
+        f"{tip('layer')}",
     )
     return Choice(batch, optimizer, head_only)
 

@@ -95,11 +95,13 @@ def layer_columns(table: pd.DataFrame) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
 
     def width(column: str, most: int) -> int:
-        return min(most, 26 + 7 * int(table[column].str.len().max()))  # pixels
+        return min(most, 26 + 7 * max(5, int(table[column].str.len().max())))  # pixels; its own name must fit
 
     window = {"width": 55, "alignment": "right"}
     return {
-        "layer": text("Layer", width=width("layer", 150), pinned=True, help="Its path inside the network"),
+        "layer": text(
+            "Layer", width=width("layer", 150), pinned=True, help=f"Its path inside the network. {tip('layer')}"
+        ),
         "type": text("Type", width=width("type", 98), help="The class of the module"),
         "kernel": text("Kernel", **window, help=f"Height × width. {tip('kernel')}"),
         "stride": text("Stride", **window, help=f"Height × width. {tip('stride')}"),
@@ -110,8 +112,13 @@ def layer_columns(table: pd.DataFrame) -> dict[str, Any]:
         ),
         "params": number("Parameters", width=86, format="localized", help=tip("parameters")),
         "trainable": number("Trainable", width=100, format="localized", help="Parameters that training changes"),
-        "frozen": number("Frozen", width=100, format="localized", help="Parameters that training leaves as they are"),
-        "mult_adds": number("Mult-adds", width=102, format="localized", help="MACs for one image; ×2 for FLOPs"),
+        "frozen": number(
+            "Frozen",
+            width=100,
+            format="localized",
+            help=f"Parameters that training leaves as they are. {tip('frozen')}",
+        ),
+        "mult_adds": number("Mult-adds", width=102, format="localized", help=f"For one image. {tip('mult-adds')}"),
         "activations": number(
             "Memory (kB)",
             width=82,
@@ -139,9 +146,9 @@ def stage_columns() -> dict[str, Any]:
     """How the columns of `stages` are shown."""
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     return {
-        "stage": text("Stage", width=80, pinned=True, help="Height × width that its layers give out"),
+        "stage": text("Stage", width=80, pinned=True, help=f"Height × width that its layers give out. {tip('stage')}"),
         "params": number("Parameters", width=98, format="localized", help=tip("parameters")),
-        "mult_adds": number("Mult-adds", width=112, format="localized", help="MACs for one image; ×2 for FLOPs"),
+        "mult_adds": number("Mult-adds", width=112, format="localized", help=f"For one image. {tip('mult-adds')}"),
         "activations": number("Memory (MB)", width=94, format="%,.3f", help="Activations of one image, 4 bytes each"),
         "rows": number("Rows", width=52, help="Rows of the table of layers"),
         "modules": text("Modules", width=150, help="The parts of the network it lies in"),

@@ -5,9 +5,11 @@ import streamlit as st
 from cvcore.plots import field as plots
 from cvcore.ui.architectures import inside_images, inside_weights, receptive_tables
 from cvcore.ui.architectures import receptive_data as data
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_weights import Weights
 from cvcore.ui.architectures.receptive_data import Row
 from cvcore.ui.frame import chart, escaped, metric_row
+from cvcore.ui.glossary import tip
 from cvcore.ui.numbers import shape
 
 MAP_EXPLANATION = """
@@ -65,11 +67,11 @@ def _choose_layer(rows: list[Row], found) -> Row:
     key = st.select_slider(
         "Layer",
         keys,
-        value=default,
+        value=following("layer", default, keys),
         key="layer",
         bind="query-params",
         help="In running order, by their names inside the network; #2 is the second run of a layer that runs more than "
-        "once. The arrow keys step through them.",
+        f"once. The arrow keys step through them. {tip('layer')}",
     )
     return next((row for row in rows if row.key == key), rows[0])
 
@@ -79,9 +81,17 @@ def _numbers(row: Row) -> None:
     size, stride, padding = (data.pair(each) for each in (field.size, field.stride, field.padding))
     label = "Field (px)" if field.status == "local" else "Local path (px)"
     metric_row(
-        (label, size if field.status != "global" or field.size else "global", "Height × width that one value can see."),
-        ("Stride (px)", stride, "From one output's field to the next; also called jump."),
-        ("Padding (px)", padding, "How far the first output's field begins outside the image."),
+        (
+            label,
+            size if field.status != "global" or field.size else "global",
+            f"Height × width that one value can see. {tip('receptive field')}",
+        ),
+        (
+            "Stride (px)",
+            stride,
+            f"From one output's field to the next: the effective stride. {tip('effective stride')} {tip('stride')}",
+        ),
+        ("Padding (px)", padding, f"How far the first output's field begins outside the image. {tip('padding')}"),
         ("Output", shape(field.output) or "no map", "Height × width of the layer's map."),
         ("Kind", field.status, "local: a box of pixels. global: the whole image. unavailable: cannot be told."),
     )
@@ -124,15 +134,14 @@ def _effect(row: Row, weights: Weights) -> None:
     if not field.size or not field.output:
         st.info("There is no map here whose single value could be followed back: choose an earlier layer.")
         return
-    asked = st.session_state.setdefault("receptive-asked", set())
-    if not data.is_quick(weights, row) and (weights, row.key) not in asked:
-        place = st.empty()
-        with place.container():
-            st.caption("The gradient of one value with respect to the input. This network takes a few seconds.")
-            if not st.button("Measure", key="receptive-measure", icon=":material/straighten:"):
-                return
-        place.empty()
-        asked.add((weights, row.key))
+    if not data.is_quick(weights, row) and not st.toggle(
+        "Measure it, in a few seconds",
+        key="effect",
+        bind="query-params",
+        help="Takes the gradient of one value with respect to the input. This network is too large to do it at once; "
+        "while it is on, every layer that you choose is measured.",
+    ):
+        return
     with st.spinner("Taking gradients …", show_time=True):
         found = data.effect_of(weights, row)
         measured = data.measured(weights, row)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from cvcore.models import zoo
 from cvcore.ui.architectures import receptive_data as data
+from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.receptive_data import Row
 from cvcore.ui.frame import chart, escaped
 from cvcore.ui.glossary import tip
@@ -22,7 +23,7 @@ def limits(name: str, image: tuple[int, int, int], classes: int) -> None:
     others = st.multiselect(
         f"Beside {label}",
         [each for each in data.names() if each != name],
-        default=usual[: MOST_NETWORKS - 1],
+        default=following("past", usual[: MOST_NETWORKS - 1]),
         max_selections=MOST_NETWORKS - 1,
         placeholder="Choose networks",
         key="past",
@@ -51,12 +52,18 @@ def limits(name: str, image: tuple[int, int, int], classes: int) -> None:
         hide_index=True,
         placeholder="–",
         column_config={
-            "network": st.column_config.TextColumn("Network"),
-            "first": st.column_config.TextColumn("First layer past the image"),
+            "network": st.column_config.TextColumn("Network", help="Its name in the list above"),
+            "first": st.column_config.TextColumn(
+                "First layer past the image", help=f"Whose field is larger than the image. {tip('layer')}"
+            ),
             "depth": st.column_config.NumberColumn("At depth (%)", format="%.0f", help="Of the network's layers"),
             "field": st.column_config.TextColumn("Its field (px)", help="Height × width"),
-            "past": st.column_config.NumberColumn("Layers past", help="Layers whose field exceeds the image"),
-            "layers": st.column_config.NumberColumn("Of layers", help="Layers that have a local field"),
+            "past": st.column_config.NumberColumn(
+                "Layers past", help=f"Layers whose field exceeds the image. {tip('layer')}"
+            ),
+            "layers": st.column_config.NumberColumn(
+                "Of layers", help=f"Layers that have a local field. {tip('layer')}"
+            ),
             "largest": st.column_config.TextColumn("Largest field (px)", help="Height × width"),
         },
     )
@@ -98,14 +105,18 @@ def layers(rows: list[Row], found) -> None:
         hide_index=True,
         height="content" if len(frame) <= 16 else 460,
         column_config={
-            "layer": st.column_config.TextColumn("Layer", help="Its name inside the network; #2: its second run"),
-            "type": st.column_config.TextColumn("Type"),
+            "layer": st.column_config.TextColumn(
+                "Layer", help=f"Its name inside the network; #2: its second run. {tip('layer')}"
+            ),
+            "type": st.column_config.TextColumn("Type", help="The class of the module"),
             "output": st.column_config.TextColumn("Output", help="Height × width of its map"),
             "field": st.column_config.TextColumn("Field (px)", help=f"Height × width. {tip('receptive field')}"),
-            "stride": st.column_config.TextColumn("Stride (px)", help=tip("effective stride")),
-            "padding": st.column_config.TextColumn("Padding (px)", help="How far the first field leaves the image"),
+            "stride": st.column_config.TextColumn("Stride (px)", help=f"{tip('effective stride')} {tip('stride')}"),
+            "padding": st.column_config.TextColumn(
+                "Padding (px)", help=f"How far the first field leaves the image. {tip('padding')}"
+            ),
             "kind": st.column_config.TextColumn("Kind", help="local, global or unavailable"),
             "past": st.column_config.CheckboxColumn("Past the image", help="The field is larger than the image"),
-            "note": st.column_config.TextColumn("Note"),
+            "note": st.column_config.TextColumn("Note", help="What there is to say of how its field was found"),
         },
     )

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from cvcore.ui.frame import errors_as_lines, escaped
+from cvcore.ui.glossary import tip
 
 # colour, icon and plural of each level, by the names of Streamlit's Markdown
 LOOKS = {
@@ -70,7 +71,7 @@ def _controls(classes: int) -> tuple[str, int, int | None]:
             key="train_batch",
             bind="query-params",
             width=120,
-            help="Images in one training step. BatchNorm takes its statistics from them.",
+            help=f"{tip('batch size')} BatchNorm takes its statistics from them.",
         )
         labels = st.number_input(
             "Classes in the data",
@@ -81,7 +82,8 @@ def _controls(classes: int) -> tuple[str, int, int | None]:
             bind="query-params",
             width=150,
             placeholder=f"{classes:,}",
-            help="Where the data set has another number of classes than the network has outputs. Empty: the same.",
+            help="Where the data set has another number of classes than the network has outputs. Empty: the same. "
+            f"{tip('class')}",
         )
     return LOSSES[loss], batch, labels
 
