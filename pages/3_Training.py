@@ -11,12 +11,13 @@ from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, make_ready, run_table, store, submit
-from cvcore.ui.training import recipes, remarks
+from cvcore.ui.training import manage, recipes, remarks, seeds
 from cvcore.ui.training.form import form
 
 # each is a module of cvcore.ui.training with a function show(runs), `runs` being those chosen, in their order
 SECTIONS = {
     "Curves": "curves",
+    "Compare": "compare",
     "Published": "published",
     "Predictions": "predictions",
     "Inside": "inside",
@@ -56,9 +57,10 @@ def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
             help=None if recipes.can_start(recipe) else "What this recipe needs is not here: see above.",
         )
         two = both and st.button("Train as published and corrected", type="primary", icon=":material/compare_arrows:")
+        several = seeds.asked(values, disabled=not recipes.can_start(recipe))
     if both and (two or started):
         return both
-    return [parse_config(values)] if one or started else []
+    return several or ([parse_config(values)] if one or started else [])
 
 
 def train(*configs: RunConfig, fresh: bool = False) -> None:
@@ -120,8 +122,7 @@ def show_runs(values: dict) -> None:
         module = importlib.import_module(f"cvcore.ui.training.{SECTIONS[section]}")
         with errors_as_lines():
             module.show([by_id[run_id] for run_id in shown])
-    st.subheader("All runs", anchor=False)
-    run_table(runs)
+    manage.show(runs)
 
 
 def choose_runs(runs: list[Run], values: dict) -> list[str]:

@@ -12,7 +12,8 @@ from cvcore.plots import bars
 from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, chart, errors_as_lines, frame, link
-from cvcore.ui.runs import colours, label, live_curves, make_ready, run_table, store, submit
+from cvcore.ui.live_curves import live_curves
+from cvcore.ui.runs import colours, label, make_ready, run_table, store, submit
 
 MODEL = "bn-cnn"
 

@@ -112,7 +112,7 @@ def _train(
     use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
     if slot is not None and uses_all_cores(device):
         slot.wait_until_alone(lambda: asked_to_stop(run.path))
-    _write_start(run, parts.model, device, world)
+    _write_start(run, parts, device, world)
 
     teller = _Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
     keeper = EpochKeeper(run.path, config.train.epochs)
@@ -223,7 +223,7 @@ def load_weights(path: Path) -> Any:
         raise RunError(f"{path.name} of {path.parent.name} is damaged: train that run again with --fresh") from error
 
 
-def _write_start(run: Run, model: torch.nn.Module, device: torch.device, world: World) -> None:
+def _write_start(run: Run, parts: Parts, device: torch.device, world: World) -> None:
     """Put libraries and device into run.json, and tell the network's size."""
     machine = {
         "versions": {"cvcore": cvcore.__version__, "torch": torch.__version__, "python": platform.python_version()},
@@ -233,9 +233,9 @@ def _write_start(run: Run, model: torch.nn.Module, device: torch.device, world: 
         "system": platform.system(),
     }
     write_json(run.path / "run.json", {**run.meta, "started": time.time(), **machine})
-    count = [parameter.numel() for parameter in model.parameters()]
-    learning = [parameter.numel() for parameter in model.parameters() if parameter.requires_grad]
-    events.append(run.path, "model", params=sum(count), trainable_params=sum(learning))
+    count = [parameter.numel() for parameter in parts.model.parameters()]
+    learning = [parameter.numel() for parameter in parts.model.parameters() if parameter.requires_grad]
+    events.append(run.path, "model", params=sum(count), trainable_params=sum(learning), batches=len(parts.train))
 
 
 class _Teller:

@@ -90,7 +90,7 @@ class Run:
 
     @property
     def size(self) -> dict[str, Any]:
-        """params and trainable_params of the network; {} before training starts."""
+        """params and trainable_params of the network, batches of an epoch; {} before training starts."""
         return self._last("model")
 
     @property

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from cvcore.training.runs import Run
-from cvcore.ui.runs import live_curves, result_metrics, store
+from cvcore.ui.live_curves import live_curves
+from cvcore.ui.runs import result_metrics, store
 
 
 def show(runs: Sequence[Run]) -> None:
