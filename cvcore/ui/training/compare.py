@@ -10,7 +10,7 @@ from cvcore.plots import curves
 from cvcore.training import comparison
 from cvcore.training.comparison import Repeats
 from cvcore.training.runs import Run
-from cvcore.ui.frame import chart, escaped
+from cvcore.ui.frame import LABELS, chart, escaped
 from cvcore.ui.runs import colours, label
 
 NONE = "none"
@@ -114,6 +114,7 @@ def _table(runs: Sequence[Run]) -> None:
         hide_index=True,
         placeholder="–",
         column_config={
+            **{name: st.column_config.TextColumn(_label(name)) for name in differs},
             "run": st.column_config.TextColumn("Run", pinned=True),
             "test": st.column_config.NumberColumn("Test (%)", format="%.1f", help="Accuracy on the test images"),
             "change": st.column_config.NumberColumn(
@@ -126,6 +127,11 @@ def _table(runs: Sequence[Run]) -> None:
     )
     if not differs:
         st.caption("These runs have the same settings.")
+
+
+def _label(name: str) -> str:
+    """What a setting is called on pages."""
+    return LABELS.get(name) or name.replace("_", " ").capitalize()
 
 
 def _text(value: object) -> str:
@@ -182,5 +188,6 @@ def _names(groups: Sequence[Repeats]) -> list[str]:
     if not differs:
         return [label(groups[0].runs[0])]
     return [
-        ", ".join(f"{name} {_text(values[place])}" for name, values in differs.items()) for place in range(len(groups))
+        ", ".join(f"{_label(name).lower()} {_text(values[place])}" for name, values in differs.items())
+        for place in range(len(groups))
     ]
