@@ -187,7 +187,9 @@ def _names(groups: Sequence[Repeats]) -> list[str]:
     differs = comparison.differing([group.config for group in groups])
     if not differs:
         return [label(groups[0].runs[0])]
-    return [
-        ", ".join(f"{_label(name).lower()} {_text(values[place])}" for name, values in differs.items())
-        for place in range(len(groups))
-    ]
+    return [_told({name: values[place] for name, values in differs.items()}) for place in range(len(groups))]
+
+
+def _told(values: dict[str, object]) -> str:
+    """Settings in a line: "learning rate 0.01, batch size 32"."""
+    return ", ".join(f"{_label(name).lower()} {_text(value)}" for name, value in values.items())
