@@ -91,14 +91,13 @@ def _table(runs: Sequence[Run]) -> None:
     labels = {run.run_id: label(run) for run in runs}
     pinned = st.selectbox(
         "Baseline",
-        [NONE, *labels],
-        format_func=lambda run_id: labels.get(run_id, "none"),
+        [NONE, *labels.values()],
         key="baseline",
         bind="query-params",
         help="The run that the others are measured against, in percentage points.",
         width=420,
     )
-    baseline = next((run for run in runs if run.run_id == pinned), None)
+    baseline = next((run for run in runs if labels[run.run_id] == pinned), None)
     differs = comparison.differing([run.config for run in runs])
     rows = [
         {
