@@ -114,5 +114,5 @@ def _for_small_images() -> Iterator[Network]:
         ("resnext-mini", "ResNeXt for a laptop", "resnext_mini"),
         ("resnext-mini-projected", "ResNeXt for a laptop, a projection on every shortcut", "resnext_mini_projected"),
     ):
-        spec = replace(_photo_spec(name, title, min_side=1), input=SMALL_COLOUR, default_classes=10)
+        spec = replace(_photo_spec(name, title, min_side=3), input=SMALL_COLOUR, default_classes=10)
         yield Network(spec, f"cvcore.models.resnext:{builder}", {})

@@ -28,7 +28,7 @@ class Shown(BaseModel):
 
 
 class Measured(BaseModel):
-    """What a pair showed on a machine with two cores: the same number of both runs, and how long both took."""
+    """What a pair showed: the same number of both runs, and the seconds of one core that both took together."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

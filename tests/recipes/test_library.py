@@ -211,8 +211,8 @@ class TestMistakes:
             if mistake.recipes:
                 measured = mistake.measured
                 assert measured, f"{name} was never measured"
-                assert abs(measured.as_published - measured.corrected) > 0.005
-                assert measured.seconds <= 60
+                assert abs(measured.as_published - measured.corrected) > 0.015
+                assert measured.seconds <= 120  # of one core: a minute on two
 
 
 def test_an_unknown_recipe_is_one_line():
