@@ -18,6 +18,7 @@ from cvcore.commands import data as data_commands
 from cvcore.commands import export as export_commands
 from cvcore.commands import geometry as geometry_commands
 from cvcore.commands import lint as lint_commands
+from cvcore.commands import lr_find as lr_find_commands
 from cvcore.commands import models as model_commands
 from cvcore.commands import predict as predict_commands
 from cvcore.commands import receptive as receptive_commands
@@ -127,20 +128,16 @@ def _parser() -> argparse.ArgumentParser:
     command("recipes", recipe_commands.recipes, "List the tutorials' experiments, and the mistakes in them as pairs.")
 
     train = command("train", training_commands.train, "Train a network, or show the run that was trained so before.")
-    train.add_argument("--recipe", metavar="NAME", help="an experiment, see `recipes`; other options replace its own")
-    train.add_argument("--stand-in", action="store_true", help="with --recipe: on a bundled set instead of its own")
-    train.add_argument("--data", metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
-    train.add_argument("--model", metavar="MODEL", type=typed.read, help=A_NETWORK)
-    _add_fields(train, TrainConfig)
-    _add_fields(train, DataConfig, leave_out=("name", "fingerprint"))
-    train.add_argument("--from", dest="source", metavar="RUN", help="start from this run's weights, with a new head")
-    train.add_argument(
-        "--strategy", metavar="frozen|finetune", help="with --from: train the new head only, or everything"
-    )
-    _add_runs_folder(train)
+    _add_run(train)
     train.add_argument("--seeds", type=int, default=1, metavar="K", help="train K times, with K seeds from --seed on")
-    train.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute; default: CVCORE_DEVICE or auto")
+    train.add_argument("--preflight", action="store_true", help="only say what memory and time it would take")
     train.add_argument("--fresh", action="store_true", help="train again even if the same run was trained before")
+
+    find = command("lr-find", lr_find_commands.lr_find, "Look for a learning rate that suits a run; trains no run.")
+    _add_run(find)
+    find.add_argument("--low", default="1e-7", metavar="X", help="first rate; default 1e-7")
+    find.add_argument("--high", default="10", metavar="X", help="last rate; default 10")
+    find.add_argument("--batches", type=int, default=100, metavar="N", help="steps from one to the other; default 100")
 
     runs = command("runs", runs_commands.runs, "List the runs, or show, compare, annotate, delete or move some.")
     runs.add_argument(
@@ -171,6 +168,24 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--linger", type=float, metavar="SECONDS", help="end after so long without a run; default 600")
     _add_runs_folder(worker)
     return parser
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    """The options that describe a run, and where it trains."""
+    parser.add_argument("--recipe", metavar="NAME", help="an experiment, see `recipes`; other options replace its own")
+    parser.add_argument("--stand-in", action="store_true", help="with --recipe: on a bundled set instead of its own")
+    parser.add_argument("--data", metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
+    parser.add_argument("--model", metavar="MODEL", type=typed.read, help=A_NETWORK)
+    _add_fields(parser, TrainConfig)
+    _add_fields(parser, DataConfig, leave_out=("name", "fingerprint"))
+    parser.add_argument("--from", dest="source", metavar="RUN", help="start from this run's weights, with a new head")
+    parser.add_argument(
+        "--strategy", metavar="frozen|finetune", help="with --from: train the new head only, or everything"
+    )
+    _add_runs_folder(parser)
+    parser.add_argument(
+        "--device", metavar="auto|cpu|cuda|mps", help="where to compute; default: CVCORE_DEVICE or auto"
+    )
 
 
 def _add_input(parser: argparse.ArgumentParser) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from cvcore.commands import recipes as recipe_commands
 from cvcore.commands import together
+from cvcore.commands.preflight import show_preflight
 from cvcore.commands.stores import store_of
 from cvcore.commands.terminal import Progress, print_json, say, silent
 from cvcore.config import DataConfig, RunConfig, TrainConfig, TransferConfig, parse_config
@@ -25,17 +26,24 @@ from cvcore.training.runs import Run, RunStore
 
 
 def train(options: argparse.Namespace) -> int:
+    config, store = opened_config(options), store_of(options)
+    if options.preflight:
+        return show_preflight(config, store, options)
+    from cvcore.training import parallel
+
+    if parallel.asked_for():
+        return together.train(config, store, options)
+    return _train(seeds_from(config, options.seeds), store, options)
+
+
+def opened_config(options: argparse.Namespace) -> RunConfig:
+    """The run that the options describe, its images read, the device set."""
     recipe = library.find(options.recipe) if options.recipe else None
     config = _config(options, recipe)  # before torch is imported: a typo is answered at once
     with Progress(f"reading {config.data.name}", "images") as progress, start.other_way(recipe):
         catalog.open_dataset(config.data.name, config.data.size, config.data.fit, progress)
     device_setting(options.device)
-    from cvcore.training import parallel
-
-    store = store_of(options)
-    if parallel.asked_for():
-        return together.train(config, store, options)
-    return _train(seeds_from(config, options.seeds), store, options)
+    return config
 
 
 def _train(configs: list[RunConfig], store: RunStore, options: argparse.Namespace) -> int:
