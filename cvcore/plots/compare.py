@@ -62,7 +62,7 @@ def bubbles(points: Sequence[Point], context: Sequence[tuple[str, int, int, floa
             marker={
                 "size": [diameter(top1) for *_, top1 in context],
                 "color": NEUTRAL,
-                "opacity": 0.28,
+                "opacity": 0.22,
                 "line": {"width": 0},
             },
             customdata=[(name, _accuracy(top1)) for name, _, _, top1 in context],
@@ -76,12 +76,12 @@ def bubbles(points: Sequence[Point], context: Sequence[tuple[str, int, int, floa
             mode="markers",
             name=point.label + (" (accuracy unknown)" if hollow else ""),
             showlegend=False,  # its name stands beside it
-            zorder=-round(10 * diameter(point.top1)),  # small ones above large ones, or they would be hidden
+            zorder=1000 - round(10 * diameter(point.top1)),  # small ones above large ones, or they would be hidden
             marker={
                 "size": diameter(point.top1),
                 "color": point.colour,
                 "symbol": "circle-open" if hollow else "circle",
-                "opacity": 0.85,
+                "opacity": 0.7,  # what lies below shows through
                 "line": {"width": 2.5, "color": point.colour} if hollow else {"width": 1.5, "color": "#FFFFFF"},
             },
             customdata=[_accuracy(point.top1)],
@@ -112,7 +112,7 @@ def _names(figure: go.Figure, points: Sequence[Point], ranges: Sequence[tuple[fl
         figure.add_annotation(
             x=np.log10(point.params),
             y=np.log10(max(1, point.mult_adds)),
-            text=point.label,
+            text=f"<b>{point.label}</b>",
             ax=shifts[best][0],
             ay=shifts[best][1],
             standoff=diameter(point.top1) / 2,
