@@ -83,7 +83,7 @@ def _forwards(image: tuple[int, int, int]) -> None:
         _steps(stage)
     if len(layers) > 1:
         _table(stages)
-    with st.expander("What the letters mean", icon=":material/help:"):
+    with st.expander("What the letters mean", key="read-size", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION)
 
 

@@ -72,7 +72,7 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
     else:
         st.info("Choose another network above to see what differs.", icon=":material/compare_arrows:")
     compare_latency.show(networks, colours, image, classes)
-    with st.expander("How networks are compared"):
+    with st.expander("How networks are compared", key="read-compare", bind="query-params"):
         st.markdown(EXPLANATION)
 
 

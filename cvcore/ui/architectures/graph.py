@@ -60,7 +60,7 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
             help="The text that this is drawn from; `dot -Tsvg` of Graphviz makes a picture of it.",
         )
         st.caption(_counts(graph, view))
-    with st.expander("How to read the graph"):
+    with st.expander("How to read the graph", key="read-graph", bind="query-params"):
         st.markdown(EXPLANATION)
 
 

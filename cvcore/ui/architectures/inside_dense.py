@@ -54,7 +54,7 @@ def show(weights: Weights, subject: Subject) -> None:
     if weights.kind == "untrained":
         st.caption("The weights are random: sizes and equality hold all the same, the scores mean nothing.")
     st.caption(receives(subject, weights))
-    with st.expander("Why this works", icon=":material/help:"):
+    with st.expander("Why this works", key="read-inside", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION)
 
 

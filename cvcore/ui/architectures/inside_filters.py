@@ -76,7 +76,7 @@ def show(weights: Weights, subject: Subject) -> None:
         ("Weights of each", shape(filters.weights.shape[1:]), f"Channels × height × width. {tip('weights')}"),
         ("Largest weight", number(biggest), "Absolute value; where the common scale ends"),
     )
-    with st.expander("What this shows", icon=":material/help:"):
+    with st.expander("What this shows", key="read-inside", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION)
 
 

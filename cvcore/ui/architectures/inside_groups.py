@@ -74,7 +74,7 @@ def show(weights: Weights, subject: Subject | None) -> None:
             f"{layer.outputs:,} outputs × {per_group:,} of {layer.inputs:,} inputs × {height}×{width} = "
             f"{layer.weights:,} weights."
         )
-    with st.expander("What this shows", icon=":material/help:"):
+    with st.expander("What this shows", key="read-inside", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION)
 
 

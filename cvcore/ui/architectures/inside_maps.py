@@ -63,7 +63,7 @@ def show(weights: Weights, subject: Subject) -> None:
         _large(weights, subject, step, maps, channel)
     _numbers(step, maps)
     st.caption(receives(subject, weights))
-    with st.expander("What this shows", icon=":material/help:"):
+    with st.expander("What this shows", key="read-inside", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION)
 
 

@@ -88,7 +88,7 @@ def show(weights: Weights, subject: Subject) -> None:
     if is_vector:
         st.caption("This layer works on a vector: its values are drawn row by row, as a square without meaning.")
     st.caption(receives(subject, weights))
-    with st.expander("What this shows", icon=":material/help:"):
+    with st.expander("What this shows", key="read-inside", bind="query-params", icon=":material/help:"):
         st.markdown(EXPLANATION[step.kind])
 
 

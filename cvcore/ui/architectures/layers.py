@@ -95,7 +95,7 @@ def _show(name: str, image: ImageShape, classes: int) -> None:
             table = table_of(name, image, classes, choice.head_only)
         _layer_table(summary, table)
     layers_memory.show(summary, choice)
-    with st.expander("How these numbers are counted"):
+    with st.expander("How these numbers are counted", key="read-layers", bind="query-params"):
         st.markdown(CONVENTIONS)
         st.markdown(f"**Against published numbers**: {escaped(summary.check.note)}")
 

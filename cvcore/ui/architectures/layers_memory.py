@@ -71,7 +71,7 @@ def controls() -> Choice:
 def show(summary: "Summary", choice: Choice) -> None:
     """The lines, and what they mean."""
     st.markdown(table(summary, choice))
-    with st.expander("What these lines mean"):
+    with st.expander("What these lines mean", key="read-memory", bind="query-params"):
         st.markdown(EXPLANATION)
 
 

@@ -50,9 +50,11 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
     _depth(rows, row, found)
     receptive_tables.limits(name, image, classes)
     receptive_tables.layers(rows, found)
-    with st.expander("How fields are computed and measured", icon=":material/help:"):
+    with st.expander(
+        "How fields are computed and measured", key="read-field", bind="query-params", icon=":material/help:"
+    ):
         st.markdown(MAP_EXPLANATION)
-    with st.expander("ResNet-50: 427 or 483?", icon=":material/help:"):
+    with st.expander("ResNet-50: 427 or 483?", key="read-427", bind="query-params", icon=":material/help:"):
         st.markdown(data.resnet50_text())
 
 

@@ -41,7 +41,7 @@ def show(name: str, image: tuple[int, int, int], classes: int) -> None:
             found = findings_of(name, image, classes, loss, batch, labels)
         if found:
             _list(found)
-            with st.expander(f"What was checked: {len(rules())} rules"):
+            with st.expander(f"What was checked: {len(rules())} rules", key="read-rules", bind="query-params"):
                 _checks({finding.rule for finding in found})
         else:
             st.markdown("#### :green[:material/check_circle:] Nothing to remark on")
@@ -119,7 +119,7 @@ def _checks(broken: set[str]) -> None:
 
 
 def _explain() -> None:
-    with st.expander("How to read this"):
+    with st.expander("How to read this", key="read-remarks", bind="query-params"):
         st.markdown(
             "A **mistake** is wrong whatever the data. A **caution** runs, and probably not as its author wants. A "
             "**note** is worth knowing; good networks have some too: no published network here gets more than notes at "
