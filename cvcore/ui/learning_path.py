@@ -29,7 +29,7 @@ def show() -> None:
     st.subheader("Mistakes, and what they cost", anchor=False)
     st.caption(
         "A click trains two networks that differ in one mistake only, on bundled images. "
-        f"Bars: what they showed, :color[as published]{{foreground='{RED}'}} and corrected."
+        "Bars: what they showed, :orange[■] as published and :green[■] corrected."
     )
     pairs = [each for each in library.mistakes().values() if each.recipes]
     half = -(-len(pairs) // 2)
@@ -47,7 +47,7 @@ def _height(families: tuple[Family, ...]) -> int:
 
 
 def _family(family: Family) -> None:
-    st.markdown(f"**{family.title}** :small[:gray[{family.tutorial}]]")
+    st.markdown(f"**{family.title}** · :small[:gray[{family.tutorial}]]")
     for recipe in family.recipes:
         published = recipe.published
         size = f"{short(published.params)} parameters" if published.params else ""
@@ -58,7 +58,7 @@ def _family(family: Family) -> None:
 
 def _row(name: str, title: str, picture: str, tooltip: str) -> None:
     """A line of the path: the button that starts it, and its numbers as a picture."""
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", wrap=False):
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if st.button(title, key=f"start-{name}", icon=":material/play_arrow:", type="tertiary", help=tooltip):
             choose(**{START: name})
             st.switch_page(TRAINING, query_params={"recipe": name})  # no widget of Home is bound to its address
