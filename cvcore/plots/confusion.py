@@ -162,7 +162,7 @@ def _numbers(values: np.ndarray, cells: Cells, *, signed: bool) -> dict:
         return {}
     text = [[_number(value, cells.percent, signed) for value in row] for row in values]
     longest = max((len(each) for row in text for each in row), default=1)
-    size = int(np.clip(330 / len(values) / (0.62 * max(longest, 2)), 7, 14))
+    size = int(np.clip(370 / len(values) / (0.62 * max(longest, 2)), 7, 14))
     return {"text": text, "texttemplate": "%{text}", "textfont": {"size": size}, "xgap": 1, "ygap": 1}
 
 

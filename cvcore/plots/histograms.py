@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
 
-from cvcore.plots.style import ACCENT, GRID, styled
+from cvcore.plots.style import ACCENT, styled
 
 OVERLAP = 1.6  # steps between two epochs that the peak of a histogram reaches up
 
@@ -26,30 +26,29 @@ class Rows:
 
 def ridges(rows: Rows, *, height: int = 300) -> go.Figure:
     """A histogram for each epoch, the first at the top, each on its own line and scaled to its own peak."""
-    middle = (rows.edges[:-1] + rows.edges[1:]) / 2
+    # each begins and ends on its line, where the last bin ends
+    places = np.concatenate([rows.edges[:1], (rows.edges[:-1] + rows.edges[1:]) / 2, rows.edges[-1:]]).astype(
+        np.float32
+    )
     peaks = np.maximum(rows.shares.max(axis=1, initial=0), 1e-12)
-    figure = go.Figure()
     colours = sample_colorscale("Viridis", np.linspace(0.2, 0.85, max(len(rows.epochs), 2)))
-    for place, epoch in enumerate(rows.epochs):
-        base = -float(place)
-        figure.add_scatter(
-            x=rows.edges[[0, -1]],
-            y=[base, base],
-            mode="lines",
-            line={"color": GRID, "width": 1},
-            hoverinfo="skip",
-        )
-        figure.add_scatter(
-            x=middle,
-            y=(base + OVERLAP * rows.shares[place] / peaks[place]).astype(np.float32),
-            mode="lines",
-            fill="tonexty",
-            line={"color": colours[place], "width": 1.5, "shape": "hvh"},
-            fillcolor=colours[place].replace("rgb", "rgba").replace(")", ", 0.45)"),
-            customdata=(100 * rows.shares[place]).astype(np.float32),
-            hovertemplate=f"epoch {epoch}: %{{customdata:.2~f}} % of the values around %{{x:.3~g}}{_zeros(rows, place)}"
-            "<extra></extra>",
-        )
+    traces = [
+        {
+            "type": "scatter",
+            "x": places,
+            "y": np.pad(OVERLAP * rows.shares[place] / peaks[place], 1).astype(np.float32) - place,
+            "mode": "lines",
+            "fill": "toself",
+            "line": {"color": colours[place], "width": 1.5, "shape": "hvh"},
+            "fillcolor": colours[place].replace("rgb", "rgba").replace(")", ", 0.45)"),
+            "customdata": np.pad(100 * rows.shares[place], 1).astype(np.float32),
+            "hoveron": "points",
+            "hovertemplate": f"epoch {epoch}: %{{customdata:.2~f}} % of the values around %{{x:.3~g}}"
+            f"{_zeros(rows, place)}<extra></extra>",
+        }
+        for place, epoch in enumerate(rows.epochs)
+    ]
+    figure = go.Figure(traces)
     figure = styled(figure, x=rows.title, y="epoch", height=height, legend=False)
     few = [place for place in range(len(rows.epochs)) if place % -(-len(rows.epochs) // 10) == 0]
     figure.update_yaxes(

@@ -125,10 +125,11 @@ class TestHistograms:
 
     def test_each_epoch_has_its_own_line_and_peak(self, rows):
         figure = histograms.ridges(rows)
-        first, second = figure.data[1], figure.data[3]
-        assert list(first.y) == pytest.approx([histograms.OVERLAP / 2, histograms.OVERLAP])
-        assert list(second.y) == pytest.approx([histograms.OVERLAP - 1, -1])
-        assert list(first.customdata) == pytest.approx([25, 50])
+        first, second = figure.data
+        assert list(first.x) == [0, 0.5, 1.5, 2]
+        assert list(first.y) == pytest.approx([0, histograms.OVERLAP / 2, histograms.OVERLAP, 0])
+        assert list(second.y) == pytest.approx([-1, histograms.OVERLAP - 1, -1, -1])
+        assert list(first.customdata) == pytest.approx([0, 25, 50, 0])
         assert "25 % are exactly 0" in first.hovertemplate and "exactly" not in second.hovertemplate
         assert list(figure.layout.yaxis.ticktext) == ["0", "5"]
 
@@ -141,7 +142,7 @@ class TestHistograms:
 
     def test_nothing_but_zeros(self):
         rows = histograms.Rows("a", (1,), np.array([0.0, 1]), np.zeros((1, 1)), np.ones(1), np.zeros((1, 7)))
-        assert np.isfinite(histograms.ridges(rows).data[1].y.astype(float)).all()
+        assert np.isfinite(histograms.ridges(rows).data[0].y.astype(float)).all()
 
 
 class TestGradCam:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from cvcore.errors import ModelError
@@ -11,7 +12,7 @@ from cvcore.ui.architectures.defaults import following
 from cvcore.ui.frame import chart, escaped, is_dark
 from cvcore.ui.numbers import shape
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import cam, choose_layer
+from cvcore.ui.training.inside_data import Key, cam, choose_layer, key_of
 
 PREDICTED = "the predicted one"
 EXPLANATION = """
@@ -82,6 +83,20 @@ def _choose_target(first) -> str:
     )
 
 
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _cam_figure(
+    run: Key, image: str, layer: str, target: int, opacity: float, dark: bool, _found, _image: np.ndarray
+) -> go.Figure:
+    return plots.cam_figure(_found.over_image, _image, opacity=opacity, dark=dark)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _likeliest_figure(
+    run: Key, image: str, truth: int | None, _probabilities: np.ndarray, _names: tuple[str, ...]
+) -> go.Figure:
+    return plots.likeliest_figure(_probabilities, _names, truth)
+
+
 def _one(each, subject, layer: str, target: str, opacity: float) -> None:
     image, key = subject.pixels(each)
     names = each.dataset.classes
@@ -99,8 +114,12 @@ def _one(each, subject, layer: str, target: str, opacity: float) -> None:
         return
     if found.is_empty:
         st.caption("No place of this layer speaks for this class.")
-    figure = plots.cam_figure(found.over_image, image, opacity=opacity, dark=is_dark())
+    figure = _cam_figure(key_of(each.run), key, layer, found.target, opacity, is_dark(), found, image)
     who = each.run.run_id[-6:]
     chart(figure, key=f"cam-{who}", alt=f"Grad-CAM of {label(each.run)} for {names[found.target]} on {subject.text}")
-    bars = plots.likeliest_figure(found.probabilities, names, truth)
-    chart(bars, key=f"likeliest-{who}", alt=f"The most probable classes; the true one is {subject.name}", saved=False)
+    chart(
+        _likeliest_figure(key_of(each.run), key, truth, found.probabilities, names),
+        key=f"likeliest-{who}",
+        alt=f"The most probable classes; the true one is {subject.name}",
+        saved=False,
+    )

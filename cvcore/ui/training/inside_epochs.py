@@ -12,9 +12,9 @@ from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_maps import limit_of
 from cvcore.ui.frame import escaped, is_dark
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import choose_layer, filters_by_epoch, maps_by_epoch
+from cvcore.ui.training.inside_data import Key, choose_layer, filters_by_epoch, key_of, maps_by_epoch
 
-TILE = 64
+GAP = 4  # pixels between two pictures of a sheet
 EXPLANATION = """
 - Drag the slider, or focus it and use the arrow keys. Epoch 0 is the network before training, with random weights.
 - **Filters** are the weights of the layer that reads the pixels: grey is zero, lighter positive, darker negative; three
@@ -85,27 +85,47 @@ def _filters(each, epoch: int) -> None:
     except ModelError as error:
         st.info(f"No filters: {escaped(str(error))}.", icon=":material/info:")
         return
-    limit = max(float(np.abs(filters.weights).max()) for filters in found.values())
-    weights = found[epoch].weights
+    count, name = len(found[epoch].weights), found[epoch].name
+    st.markdown(f":small[{count} filters of **{escaped(name)}**, which reads the pixels]")
+    _picture(_filter_sheet(key_of(each.run), epoch, found), count, f"{count} filters of {name} after epoch {epoch}")
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _filter_sheet(run: Key, epoch: int, _found: dict) -> bytes:
+    limit = max(float(np.abs(filters.weights).max()) for filters in _found.values())
+    weights = _found[epoch].weights
     if weights.shape[1] not in (1, 3):
         weights = weights[:, :1]
-    pictures = plots.filter_pictures(weights, limit)
-    st.markdown(f":small[{len(weights)} filters of **{escaped(found[epoch].name)}**, which reads the pixels]")
-    _picture(pictures, f"{len(weights)} filters of {found[epoch].name} after epoch {epoch}")
+    return _png(plots.filter_pictures(weights, limit))
 
 
 def _maps(each, subject, layer: str, epoch: int) -> None:
     image, key = subject.pixels(each)
     found = maps_by_epoch(each, image, key, layer)
-    every = np.stack(list(found.by_epoch.values()))
-    pictures = plots.colours(found.by_epoch[epoch], limit_of(every), signed=bool(np.nanmin(every) < 0), dark=is_dark())
-    st.markdown(f":small[{len(pictures)} feature maps of **{escaped(layer)}** for {escaped(subject.text)}]")
-    _picture(pictures, f"{len(pictures)} feature maps of {layer} after epoch {epoch}")
+    count = len(found.channels)
+    st.markdown(f":small[{count} feature maps of **{escaped(layer)}** for {escaped(subject.text)}]")
+    png = _map_sheet(key_of(each.run), key, layer, epoch, is_dark(), found)
+    _picture(png, count, f"{count} feature maps of {layer} after epoch {epoch}")
 
 
-def _picture(pictures: np.ndarray, alt: str) -> None:
+@st.cache_data(max_entries=128, show_spinner=False)
+def _map_sheet(run: Key, image: str, layer: str, epoch: int, dark: bool, _found) -> bytes:
+    every = np.stack(list(_found.by_epoch.values()))
+    return _png(plots.colours(_found.by_epoch[epoch], limit_of(every), signed=bool(np.nanmin(every) < 0), dark=dark))
+
+
+def _png(pictures: np.ndarray) -> bytes:
+    columns, tile = _grid(len(pictures))
+    return as_png(plots.mosaic(pictures, columns, tile, GAP))
+
+
+def _grid(count: int) -> tuple[int, int]:
+    """(columns, pixels a side of each) of a sheet of so many pictures."""
+    columns = plots.columns_for(count)
+    return columns, int(np.clip(480 // columns, 12, 110))
+
+
+def _picture(png: bytes, count: int, alt: str) -> None:
     """One picture of all: only its pixels change as the slider moves, so that nothing jumps."""
-    columns = plots.columns_for(len(pictures))
-    tile = int(np.clip(480 // columns, 12, 110))
-    sheet = plots.mosaic(pictures, columns, tile, 4)
-    st.image(as_png(sheet), alt=alt, width=columns * (tile + 4) - 4)
+    columns, tile = _grid(count)
+    st.image(png, alt=alt, width=columns * (tile + GAP) - GAP)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from cvcore.plots import histograms as plots
@@ -10,7 +11,7 @@ from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_layers import percent
 from cvcore.ui.frame import chart, escaped
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import spreads
+from cvcore.ui.training.inside_data import Key, key_of, spreads
 
 RIDGES, BANDS = "histograms", "quantiles"
 MOST_LAYERS = 4
@@ -97,6 +98,15 @@ def _one(each, layers: tuple[str, ...], form: str) -> None:
 
 
 def _panel(each, series, form: str) -> None:
+    st.markdown(f":small[**{escaped(series.layer)}** {series.kind}{_notes(series)}]")
+    who = f"{each.run.run_id[-6:]}-{series.layer}-{series.kind}"
+    alt = f"{series.kind} of {series.layer} of {label(each.run)} by epoch"
+    chart(_figure(key_of(each.run), series.layer, series.kind, form, series), key=f"spread-{who}", alt=alt)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _figure(run: Key, layer: str, kind: str, form: str, _series) -> go.Figure:
+    series = _series
     counts = np.stack([spread.counts for spread in series.spreads])
     zeros = np.array([spread.zeros for spread in series.spreads])
     filled = np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -108,10 +118,7 @@ def _panel(each, series, form: str) -> None:
         zeros=zeros,
         quantiles=np.stack([spread.quantiles for spread in series.spreads]),
     )
-    st.markdown(f":small[**{escaped(series.layer)}** {series.kind}{_notes(series)}]")
-    draw = plots.ridges if form == RIDGES or len(rows.epochs) == 1 else plots.bands
-    who = f"{each.run.run_id[-6:]}-{series.layer}-{series.kind}"
-    chart(draw(rows), key=f"spread-{who}", alt=f"{series.kind} of {series.layer} of {label(each.run)} by epoch")
+    return plots.ridges(rows) if form == RIDGES or len(rows.epochs) == 1 else plots.bands(rows)
 
 
 def _notes(series) -> str:

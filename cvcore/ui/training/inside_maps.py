@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from cvcore.plots import feature_maps as plots
@@ -10,7 +11,7 @@ from cvcore.ui.architectures.inside_layers import maps_text, number, percent
 from cvcore.ui.architectures.inside_maps import limit_of
 from cvcore.ui.frame import chart, escaped, is_dark
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import choose_layer, maps
+from cvcore.ui.training.inside_data import Key, choose_layer, key_of, maps
 
 SHOWN = 64
 COLUMN = 0.72  # of the width that sheets are made for: they stand in one of two columns
@@ -68,22 +69,29 @@ def _maps(each, subject, layer: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _sheet(each, subject, layer: str, found: np.ndarray, order: np.ndarray) -> None:
-    from cvcore.analysis.inside.anatomy import figures, strength
+    from cvcore.analysis.inside.anatomy import figures
 
     told = figures(found)
     st.markdown(f"**{escaped(label(each.run))}**")
     zeros = f" · {percent(told.zeros)} zeros" if told.zeros else ""
     st.markdown(f":small[{escaped(layer)} · {maps_text(found.shape)}{zeros}]")
     shown = order[:SHOWN]
-    how = strength(found)
-    pictures = plots.colours(found[shown], limit_of(found), signed=bool(np.nanmin(found) < 0), dark=is_dark())
-    hovers = [f"channel {channel}<br>mean |value| {number(how[channel])}" for channel in shown]
     alt = f"{len(shown)} feature maps of {layer} of {label(each.run)} for {subject.text}"
-    figure = plots.channel_sheet(pictures, hovers)
-    figure.update_layout(height=int(figure.layout.height * COLUMN))  # or a gap would follow where it is scaled down
+    figure = _sheet_figure(key_of(each.run), subject.pixels(each)[1], layer, is_dark(), found, shown)
     chart(figure, key=f"maps-{each.run.run_id[-6:]}", alt=alt, saved=False)
     if len(shown) < len(order):
         st.caption(f"The {SHOWN} strongest of {len(order):,} channels.")
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _sheet_figure(run: Key, image: str, layer: str, dark: bool, _maps: np.ndarray, _shown: np.ndarray) -> go.Figure:
+    from cvcore.analysis.inside.anatomy import strength
+
+    how = strength(_maps)
+    pictures = plots.colours(_maps[_shown], limit_of(_maps), signed=bool(np.nanmin(_maps) < 0), dark=dark)
+    hovers = [f"channel {channel}<br>mean |value| {number(how[channel])}" for channel in _shown]
+    figure = plots.channel_sheet(pictures, hovers)
+    return figure.update_layout(height=int(figure.layout.height * COLUMN))  # or a gap would follow: it is scaled down
 
 
 def _large(each, subject, layer: str, found: np.ndarray, order: np.ndarray, channel: int | None) -> None:

@@ -76,7 +76,7 @@ def choose(runs: Sequence[Run], other: Callable[[Run, Run], bool] = lambda one, 
         key="of",
         bind="query-params",
         help="Of the runs chosen above.",
-        width=330,
+        width=400,
     )
     one = one if one in by_id else ids[0]
     others = [NOBODY, *(each for each in ids if each != one and other(by_id[one], by_id[each]))]
@@ -89,7 +89,7 @@ def choose(runs: Sequence[Run], other: Callable[[Run, Run], bool] = lambda one, 
         key="against",
         bind="query-params",
         help="Another of the chosen runs, on the same images.",
-        width=330,
+        width=400,
     )
     return by_id[one], by_id.get(two)
 
