@@ -11,7 +11,7 @@ from cvcore.training.runs import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, make_ready, run_table, store, submit
-from cvcore.ui.training import manage, recipes, remarks, seeds
+from cvcore.ui.training import lr_finder, manage, preflight, recipes, remarks, seeds
 from cvcore.ui.training.form import form
 
 # each is a module of cvcore.ui.training with a function show(runs), `runs` being those chosen, in their order
@@ -35,6 +35,7 @@ def main() -> None:
         values, recipe = form()
         remarks.show(values)
         configs = asked_to_train(values, recipe)
+        lr_finder.show(values)
         for config in configs:
             ui_data.opened(config.data.name, config.data.size, config.data.fit)  # with progress, where it takes long
         if configs:
@@ -58,6 +59,8 @@ def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
         )
         two = both and st.button("Train as published and corrected", type="primary", icon=":material/compare_arrows:")
         several = seeds.asked(values, disabled=not recipes.can_start(recipe))
+        lr_finder.button(values, disabled=not recipes.can_start(recipe))
+    preflight.show(values)
     if both and (two or started):
         return both
     return several or ([parse_config(values)] if one or started else [])
@@ -65,6 +68,7 @@ def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
 
 def train(*configs: RunConfig, fresh: bool = False) -> None:
     """Queue the runs, show them first, and remember whether a single one was there already."""
+    preflight.give_up()
     found = submit(*configs, fresh=fresh)
     new = [run.run_id for run, _ in found]
     shown = [each for each in st.session_state.get("shown_runs", []) if each not in new]

@@ -103,14 +103,6 @@ class Preflight:
         }
 
 
-def same_work(config: RunConfig) -> str:
-    """The part of `config` on which costs hang, as text: rates, seeds and the number of epochs make no difference."""
-    plain = TrainConfig()
-    fields = ("lr", "epochs", "seed", "schedule", "warmup", "patience", "step_size", "milestones", "gamma")
-    train = config.train.model_copy(update={name: getattr(plain, name) for name in fields})
-    return config.with_data("").model_copy(update={"train": train}).canonical()
-
-
 def costs(config: RunConfig, store: RunStore) -> Costs:
     """Parameters and memory of a run, in some hundredths of a second. Raises what `checked` raises."""
     config = checked(config, store)

@@ -94,6 +94,11 @@ class Run:
         return self._last("model")
 
     @property
+    def predicted(self) -> dict[str, Any]:
+        """What was predicted before it started, as preflight.Preflight tells it; {} where nobody asked."""
+        return self._last("preflight")
+
+    @property
     def end(self) -> dict[str, Any]:
         """The event that ended the run: best and test if done, error if failed; {} while it goes on."""
         return self._last("status") if self.status in ("done", "failed", "cancelled", "paused") else {}

@@ -9,6 +9,7 @@ from cvcore.config import RunConfig, TrainConfig
 from cvcore.plots.style import CATEGORIES, colour_of
 from cvcore.recipes.matching import match
 from cvcore.training import notes
+from cvcore.training.estimates import estimates
 from cvcore.training.queue import Queue
 from cvcore.training.runs import Run, RunStore, default_store
 from cvcore.training.worker import ensure_worker
@@ -74,7 +75,11 @@ def submit(*configs: RunConfig, fresh: bool = False) -> list[tuple[Run, bool]]:
     from cvcore.training.check import checked
 
     ready = [checked(config, store()) for config in configs]
-    return [Queue(store()).submit(config, fresh=fresh) for config in ready]
+    submitted = [Queue(store()).submit(config, fresh=fresh) for config in ready]
+    for config, (run, cached) in zip(configs, submitted, strict=True):
+        if not cached:
+            estimates.keep(run, config)
+    return submitted
 
 
 def run_table(runs: Sequence[Run], *, brief: bool = False, key: str | None = None) -> list[Run]:

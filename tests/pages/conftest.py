@@ -13,6 +13,12 @@ def no_worker(monkeypatch):
     monkeypatch.setattr("cvcore.training.worker.ensure_worker", lambda store, number=0: None)
 
 
+@pytest.fixture(autouse=True)
+def no_estimates(monkeypatch):
+    """Nothing is timed in the background unless a test clicks for it: a thread would outlive the test's folders."""
+    monkeypatch.setattr("cvcore.ui.training.preflight.AUTOMATIC", False)
+
+
 @pytest.fixture
 def page(monkeypatch):
     """Opens a page, with query parameters, and checks that nothing unforeseen happened."""

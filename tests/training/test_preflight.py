@@ -7,9 +7,10 @@ from cvcore.config import parse_config
 from cvcore.errors import ConfigError
 from cvcore.models import zoo
 from cvcore.training.check import checked
+from cvcore.training.estimates import Estimates, same_work
 from cvcore.training.job import execute
 from cvcore.training.optim import make_optimizer
-from cvcore.training.preflight import Abandoned, costs, preflight, same_work
+from cvcore.training.preflight import Abandoned, costs, preflight
 from cvcore.training.queue import Queue
 
 
@@ -106,3 +107,42 @@ def test_what_makes_no_difference_to_the_work():
     assert same_work(config(lr=0.1, epochs=7, seed=3, schedule="cosine")) == same_work(config())
     assert same_work(config(batch_size=8)) != same_work(config())
     assert same_work(config("lenet5")) != same_work(config())
+
+
+def test_estimates_come_in_the_background_and_are_kept_with_the_run(store, monkeypatch):
+    monkeypatch.setattr("cvcore.training.estimates.SETTLE", 0.0)
+    desk, wanted = Estimates(), config("perceptron", epochs=3)
+    assert desk.get(wanted) is None
+    thread = desk.ask("somebody", wanted, store)
+    assert desk.ask("somebody", wanted, store) is None  # it is on its way
+    thread.join()
+    assert not desk.is_waited_for("somebody", wanted)
+    found = desk.get(config("perceptron", epochs=30))
+    assert found.seconds_in_all == pytest.approx(30 * found.seconds_per_epoch)
+
+    run, _ = Queue(store).submit(checked(wanted, store))
+    desk.keep(run, wanted)
+    execute(store, run)
+    desk.keep(store.find(run.run_id), wanted)  # the first prediction stays
+    run = store.find(run.run_id)
+    assert (run.status, len(run.history)) == ("done", 3)
+    assert run.predicted["seconds_per_epoch"] == found.seconds_per_epoch
+    assert run.predicted["epochs"] == 3
+
+
+def test_who_asks_for_another_gives_up_the_first(store, monkeypatch):
+    monkeypatch.setattr("cvcore.training.estimates.SETTLE", 0.2)
+    desk = Estimates()
+    first = desk.ask("somebody", config("lenet5"), store)
+    second = desk.ask("somebody", config("perceptron"), store)
+    first.join()
+    second.join()
+    assert desk.get(config("lenet5")) is None
+    assert desk.get(config("perceptron")) is not None
+
+
+def test_an_estimate_that_cannot_be_is_a_line(store, monkeypatch):
+    monkeypatch.setattr("cvcore.training.estimates.SETTLE", 0.0)
+    desk = Estimates()
+    desk.ask("somebody", config(batch_size=5000), store).join()
+    assert desk.get(config(batch_size=5000)).startswith("batch_size: given 5000")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from cvcore.training.runs import Run
 from cvcore.ui.live_curves import live_curves
 from cvcore.ui.runs import result_metrics, store
+from cvcore.ui.training import preflight
 
 
 def show(runs: Sequence[Run]) -> None:
@@ -13,4 +14,5 @@ def show(runs: Sequence[Run]) -> None:
         only = store().find(runs[0].run_id)
         if only.status == "done":
             result_metrics(only)
+    preflight.outcome(runs)
     live_curves([run.run_id for run in runs])
