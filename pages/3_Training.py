@@ -49,7 +49,7 @@ def main() -> None:
 def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
     """What is to be trained now: nothing, what the form describes, or both runs of a recipe that is one of a pair."""
     both, started = recipes.pair(recipe), recipes.started(recipe)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         one = st.button(
             "Train",
             type="secondary" if both else "primary",
@@ -60,7 +60,7 @@ def asked_to_train(values: dict, recipe: Recipe | None) -> list[RunConfig]:
         two = both and st.button("Train as published and corrected", type="primary", icon=":material/compare_arrows:")
         several = seeds.asked(values, disabled=not recipes.can_start(recipe))
         lr_finder.button(values, disabled=not recipes.can_start(recipe))
-    preflight.show(values)
+        preflight.show(values)
     if both and (two or started):
         return both
     return several or ([parse_config(values)] if one or started else [])

@@ -66,6 +66,8 @@ class TestCost:
         widget(app.number_input, "Epochs").set_value(1)
         button(app, "Train").click()
         checked(app.run())
+        wait_for_estimates()
+        widget(app.selectbox, "Network").set_value("mlp")
         assert "Estimate time" in labels(checked(app.run()))
 
     def test_a_network_that_does_not_fit_has_no_cost(self, page):

@@ -36,11 +36,13 @@ def button(values: dict[str, Any], *, disabled: bool) -> None:
 def show(values: dict[str, Any]) -> None:
     """Measure if somebody asked, and draw what was measured, as long as the form describes the same work."""
     work = _work(values)
+    place = st.empty()  # always there: what stands below keeps its place while it measures
     if st.session_state.pop(ASKED, None) == work and work:  # taken back first: whatever ends it does not begin it again
-        _measure(parse_config(values), work)
+        _measure(parse_config(values), work, place)
     known, found = st.session_state.get(SHOWN, ("", None))
     if found is not None and known == work:
-        _draw(found)
+        with place.container(border=True):
+            _draw(found)
 
 
 def _work(values: dict[str, Any]) -> str:
@@ -57,14 +59,13 @@ def _ask(work: str) -> None:
     st.session_state.pop(SHOWN, None)
 
 
-def _measure(config: RunConfig, work: str) -> None:
+def _measure(config: RunConfig, work: str, place) -> None:
     """Find the rate, with progress. Stop, or any other control, ends it and leaves nothing behind."""
     wait_for_torch()
     from cvcore.training.lr_finder import find_lr
 
     preflight.give_up()
     ui_data.opened(config.data.name, config.data.size, config.data.fit)
-    place = st.empty()
     with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text="Learning-rate finder: warming up …", width=420)
         st.button("Stop", key="lr-find-stop", icon=":material/stop:", help="Nothing is kept.")
@@ -87,17 +88,16 @@ def _draw(found) -> None:
 
     best = found.suggestion
     told = f"suggestion {best:g}" if best else "no suggestion, as the loss never fell"
-    with st.container(border=True):
-        chart(
-            finder_curve(found),
-            key="lr-finder",
-            alt=f"Loss against a rising learning rate: {told}, lowest at {found.lowest:.2g}",
-        )
-        with st.container(horizontal=True, vertical_alignment="center"):
-            for rate, kind in _offers(found):
-                st.button(f"Use {rate:g}", key=f"lr-use-{kind}", type=kind, on_click=_use, args=(rate,), help=WHY[kind])
-            st.button("Close", key="lr-find-close", type="tertiary", on_click=_close)
-        st.caption(_words(found))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for rate, kind in _offers(found):
+            st.button(f"Use {rate:g}", key=f"lr-use-{kind}", type=kind, on_click=_use, args=(rate,), help=WHY[kind])
+        st.button("Close", key="lr-find-close", type="tertiary", on_click=_close)
+    chart(
+        finder_curve(found),
+        key="lr-finder",
+        alt=f"Loss against a rising learning rate: {told}, lowest at {found.lowest:.2g}",
+    )
+    st.caption(_words(found))
 
 
 WHY = {
