@@ -104,7 +104,7 @@ def _laid_out(
         ends = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
         for colour, width in (("#FFFFFF", 5), (CHOSEN, 3)):  # seen on any colour
             figure.add_shape(type="rect", line={"color": colour, "width": width}, **ends)
-    figure = styled(figure, x="predicted class", y="true class", height=450, legend=False)
+    figure = styled(figure, x="predicted class", y="true class", height=474, legend=False)
     step = -(-count // MOST_TICKS)
     places = list(range(0, count, step))
     names = [_short(cells.names[place]) for place in places]
@@ -120,7 +120,8 @@ def _laid_out(
     steep = max(map(len, names), default=0) * count > 60 and max(map(len, names)) > 1
     figure.update_xaxes(range=[-0.5, count - 0.5], tickangle=-90 if steep else 0, constraintoward="left", **axis)
     figure.update_yaxes(range=[count - 0.5, -0.5], scaleanchor="x", constraintoward="top", **axis)
-    figure.update_layout(dragmode=False, clickmode="event+select", margin={"l": 8, "r": 8, "t": 12, "b": 8})
+    margin = {"l": 8, "r": 8, "t": 36, "b": 8}  # above, the camera must not cover cells that can be clicked
+    figure.update_layout(dragmode=False, clickmode="event+select", margin=margin)
     return figure
 
 
