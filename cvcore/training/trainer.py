@@ -18,7 +18,8 @@ from cvcore.training.optim import Schedule, make_optimizer
 from cvcore.training.parallel import any_says, wrapped
 from cvcore.training.tally import Averaging, Score, Tally
 
-LOOK_EVERY = 0.01  # seconds between two looks at whether to stop: within one batch, but not after each of a thousand
+LOOK_EVERY = 0.01  # seconds between two looks up from the work, to tell and to ask whether to stop: after every batch,
+# but for batches that take less
 SAVE_EVERY = 1.0  # seconds between two checkpoints at ends of epochs; what is lost in between is computed again
 SAVE_WITHIN = 30.0  # seconds after which a checkpoint is made within an epoch
 
@@ -44,7 +45,7 @@ class Callbacks:
     checkpoint computes later epochs again, with the same result, and hears of them again.
     """
 
-    on_batch: Callable[[int, int, int, torch.Tensor], None] = _ignore  # epoch, batches done, images done, loss
+    on_batch: Callable[[int, int, int, torch.Tensor], None] = _ignore  # epoch, batches, images done, loss
     on_epoch: Callable[[Epoch, nn.Module], None] = _ignore
     on_best: Callable[[dict[str, torch.Tensor]], None] = _ignore  # the network's weights
     on_checkpoint: Callable[[dict[str, Any]], None] = _ignore  # all that resuming needs
@@ -118,10 +119,13 @@ class Trainer:
         if self._begun.tally is None:
             self._begin(number)
         self._choose_mode(number)
-        tally = self._begun.tally
+        tally, alone = self._begun.tally, self.train.world.is_alone
 
         def after_batch(batch: int, images: int, loss: torch.Tensor) -> None:
-            self._begun.seconds = time.perf_counter() - started
+            now = time.perf_counter()
+            if alone and now - self._looked < LOOK_EVERY:  # a small network makes ten thousand steps a second
+                return
+            self._looked, self._begun.seconds = now, now - started
             self._after_batch(number, batch, images, loss)
 
         train = train_one_epoch(self.step, self.train, after_batch, tally)
@@ -165,16 +169,11 @@ class Trainer:
 
     def _after_batch(self, epoch: int, batch: int, images: int, loss: torch.Tensor) -> None:
         self.callbacks.on_batch(epoch, batch, images, loss)
-        now = time.perf_counter()
-        alone = self.train.world.is_alone
-        if alone and now - self._looked < LOOK_EVERY:
-            return
-        self._looked = now
         how = self.callbacks.should_stop()
         if any_says(bool(how), self.train.world, self.train.device):
             self._save()
             raise Stopped(how or "cancel")
-        if alone and now - self._saved > SAVE_WITHIN:
+        if self.train.world.is_alone and self._looked - self._saved > SAVE_WITHIN:
             self._save()
 
     def _check_numbers(self, number: int, lr: float, *scores: Score) -> None:
