@@ -3,7 +3,6 @@
 import importlib
 from contextlib import suppress
 
-import pandas as pd
 import streamlit as st
 
 from cvcore.errors import ModelError
@@ -11,11 +10,10 @@ from cvcore.models import typed as typed_text
 from cvcore.models import zoo
 from cvcore.models.fit import MAX_CHANNELS, MAX_CLASSES, MAX_SIDE
 from cvcore.models.spec import ModelSpec
-from cvcore.ui.architectures import explain, typed
+from cvcore.ui.architectures import explain, meanwhile, typed
 from cvcore.ui.architectures.defaults import put
 from cvcore.ui.frame import TRAINING, body, errors_as_lines, escaped, frame, keep_steps, link
 from cvcore.ui.glossary import tip
-from cvcore.ui.numbers import shape
 from cvcore.ui.preload import is_loaded, start_loading_torch, wait_for_torch
 
 # each is a module of cvcore.ui.architectures with a function show(name, image, classes); imported when it is looked at
@@ -48,7 +46,7 @@ def main() -> None:
         loading = st.empty()  # always there: what follows keeps its place, and with it its parameter in the address
         if not is_loaded():
             with loading.container():
-                own_networks()
+                meanwhile.own_networks()
                 wait_for_torch()
             loading.empty()
         take_asked()
@@ -66,29 +64,6 @@ def main() -> None:
         with body(f"{name} {image} {classes} {section}"), st.spinner("Working it out …", show_time=True):
             importlib.import_module(f"cvcore.ui.architectures.{SECTIONS[section]}").show(name, image, classes)
             explain.beside(section, name, image, classes)
-
-
-def own_networks() -> None:
-    """Something to read while torch loads: our networks in a table."""
-    rows = [
-        {
-            "network": spec.name,
-            "title": spec.title,
-            "input": shape(spec.input),
-            "in short": spec.summary,
-            "paper": spec.paper,
-        }
-        for spec in zoo.own_models()
-    ]
-    told = {
-        "network": "Its name in the list of networks",
-        "title": "Its usual name",
-        "input": f"Channels × height × width of its images. {tip('channel')}",
-        "in short": "What is special about it",
-        "paper": "Where it was published",
-    }
-    columns = {name: st.column_config.TextColumn(name, help=text) for name, text in told.items()}
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="auto", column_config=columns)
 
 
 def take_asked() -> None:
