@@ -15,7 +15,8 @@ from cvcore.config import RunConfig, TrainConfig
 from cvcore.data.dataset import Dataset
 from cvcore.errors import RunError
 from cvcore.export.network import Code, code_of, sorted_imports
-from cvcore.training.job import EVALUATION_BATCH, Parts
+from cvcore.training.batches import evaluation_batch
+from cvcore.training.job import Parts
 from cvcore.training.runs import Run
 from cvcore.transfer.strategies import head_name
 
@@ -158,7 +159,7 @@ def _values(task: Task, network: Code | None) -> dict[str, Any]:
         "warmup": train.warmup,
         "patience": train.patience,
         "clip": train.clip,
-        "evaluation": EVALUATION_BATCH,
+        "evaluation": evaluation_batch(stream.split.images.shape[1:]),
         "precision": train.precision,
         "loss": "nll_loss" if task.parts.criterion.nll else "cross_entropy",
         "smoothing": f", label_smoothing={smoothing}" if smoothing else "",

@@ -14,7 +14,18 @@ from cvcore.training.augmentation import augmented
 from cvcore.training.parallel import ALONE, World
 
 KEPT_READY = 256_000_000  # bytes of normalised images that are kept in memory: MNIST's 60,000 take 188 million
+EVALUATED_AT_ONCE = 512  # images
+EVALUATED_VALUES = 4_000_000  # of the input: photographs of 224×224 pixels come 26 at a time, small images 512
 SHARE_OF_DEVICE = 0.5  # of an accelerator's free memory that a set may take there
+
+
+def evaluation_batch(image_shape: tuple[int, ...]) -> int:
+    """How many images [C, H, W] are evaluated at a time: nothing is kept for gradients, so more than in training.
+
+    >>> evaluation_batch((1, 28, 28)), evaluation_batch((3, 224, 224))
+    (512, 26)
+    """
+    return max(1, min(EVALUATED_AT_ONCE, EVALUATED_VALUES // max(1, int(np.prod(image_shape)))))
 
 
 def batch_sizes(images: int, batch_size: int, least: int = 2) -> list[int]:

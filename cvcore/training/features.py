@@ -14,13 +14,11 @@ from cvcore.errors import DataError, ModelError, RunError
 from cvcore.models import zoo
 from cvcore.models.fit import image_text
 from cvcore.models.modes import evaluation_mode
-from cvcore.training.batches import Batches
+from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.device import choose_device
-from cvcore.training.job import EVALUATION_BATCH, load_weights
+from cvcore.training.job import load_weights
 from cvcore.training.runs import Run
 from cvcore.transfer.strategies import head_name
-
-BATCH_VALUES = 4_000_000  # input values a batch: photographs of 224×224 pixels come 26 at a time, small images 512
 
 
 def features(
@@ -41,7 +39,7 @@ def features(
     _check_images(run, source, images.shape[1:])
     device = choose_device()
     mean, std = normalization(source, run.config.data.normalize)
-    size = max(1, min(EVALUATION_BATCH, BATCH_VALUES // max(1, int(np.prod(images.shape[1:])))))
+    size = evaluation_batch(images.shape[1:])
     unlabelled = Split(images, np.zeros(len(images), dtype=np.int64))
     batches = Batches(unlabelled, chosen, size, mean=mean, std=std, device=device)
     found = []

@@ -23,7 +23,7 @@ from cvcore.errors import RunError
 from cvcore.files import reason_of, write_atomically, write_json
 from cvcore.models import zoo
 from cvcore.training import events
-from cvcore.training.batches import Batches
+from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.device import choose_device, use_threads_for, uses_all_cores
 from cvcore.training.history import Epoch
 from cvcore.training.kept_epochs import EpochKeeper
@@ -36,7 +36,6 @@ from cvcore.transfer.strategies import reuse
 
 log = logging.getLogger(__name__)
 
-EVALUATION_BATCH = 512
 BATCH_EVENT_EVERY = 0.25  # seconds: often enough to look alive, rare enough to keep the file small
 
 
@@ -191,7 +190,9 @@ def _streams(
         chance=torch.Generator(device).manual_seed(config.train.seed + world.rank) if config.train.augment else None,
     )
     # who averages over batches does so with his own; else the largest are the fastest
-    size = config.train.batch_size if {"batch-mean", "batch-sum"} & set(faults) else EVALUATION_BATCH
+    size = (
+        config.train.batch_size if {"batch-mean", "batch-sum"} & set(faults) else evaluation_batch(dataset.image_shape)
+    )
     tested = (dataset.train, train) if "train-as-test" in faults else (dataset.test, np.arange(len(dataset.test)))
     test = Batches(*tested, size, **shared)
     if on_test:

@@ -14,9 +14,9 @@ from cvcore.data.dataset import Dataset, Split
 from cvcore.data.files.decode import Form, Unusable, open_image, to_array
 from cvcore.data.stats import normalization
 from cvcore.errors import DataError, RunError
-from cvcore.training.batches import Batches
+from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.drawn import Manner, manner_of
-from cvcore.training.features import BATCH_VALUES, trained_network
+from cvcore.training.features import trained_network
 from cvcore.training.runs import Run
 
 TOP = 5
@@ -76,7 +76,7 @@ class Classifier:
     def look(self, images: np.ndarray) -> list[Seen]:
         """What the network says of uint8 images [N, C, H, W] in its own form."""
         unlabelled = Split(images, np.zeros(len(images), dtype=np.int64))
-        size = max(1, BATCH_VALUES // max(1, int(np.prod(images.shape[1:]))))
+        size = evaluation_batch(images.shape[1:])
         mean, std = self.normalisation
         batches = Batches(unlabelled, np.arange(len(images)), size, mean=mean, std=std, device=torch.device("cpu"))
         found = []

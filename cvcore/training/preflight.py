@@ -25,10 +25,10 @@ from cvcore.data.split import holds_out, training_indices
 from cvcore.models import zoo
 from cvcore.models.modes import evaluation_mode
 from cvcore.training.aside import aside
-from cvcore.training.batches import Batches
+from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.check import checked
 from cvcore.training.device import choose_device, use_threads_for
-from cvcore.training.job import EVALUATION_BATCH, Parts, prepared
+from cvcore.training.job import Parts, prepared
 from cvcore.training.loop import predict, train_mode, train_one_epoch
 from cvcore.training.runs import RunStore
 from cvcore.training.trainer import Trainer
@@ -113,7 +113,7 @@ def costs(config: RunConfig, store: RunStore) -> Costs:
         train_mode(model)
         batch = min(config.train.batch_size, len(train))
         kept = saved_for_backward(model, torch.empty(batch, *dataset.image_shape))
-        evaluated = min(EVALUATION_BATCH, max(len(dataset.test), len(held_out)))
+        evaluated = min(evaluation_batch(dataset.image_shape), max(len(dataset.test), len(held_out)))
         largest = _largest_output(model, torch.empty(1, *dataset.image_shape))
     parameters = list(model.parameters())
     return Costs(

@@ -16,7 +16,11 @@ PAGES = [
     "Training",
     "Transfer_Learning",
 ]
-SECTIONS = [f"Architectures?section={name.replace(' ', '+')}" for name in NETWORK]
+RUN = ["Compare", "Published", "Predictions", "Inside", "Try it", "Take away"]
+SECTIONS = [
+    *(f"Architectures?section={name.replace(' ', '+')}" for name in NETWORK),
+    *(f"Training?section={name.replace(' ', '+')}" for name in RUN),
+]
 # name, points and colour of each line in the first plot
 LINES = """() => {
     const plot = document.querySelector('.js-plotly-plot');

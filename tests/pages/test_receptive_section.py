@@ -2,7 +2,7 @@
 
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.helpers import button, checked, metrics, widget
+from tests.pages.helpers import checked, metrics, widget
 
 
 def section(name: str, image: tuple[int, int, int], classes: int) -> None:

@@ -97,7 +97,7 @@ def test_chosen_images_in_their_order_with_progress():
 
 
 def test_photographs_come_in_smaller_batches(monkeypatch):
-    monkeypatch.setattr("cvcore.training.features.BATCH_VALUES", 10 * 784 + 1)
+    monkeypatch.setattr("cvcore.training.batches.EVALUATED_VALUES", 10 * 784 + 1)
     heard = []
     features(shipped(PERCEPTRON), catalog.open_dataset("digits").train.images[:25], on_progress=heard.append)
     assert heard == pytest.approx([1 / 3, 2 / 3, 1])  # 10, 10 and 5 images

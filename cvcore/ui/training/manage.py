@@ -95,12 +95,8 @@ def _delete(own: Sequence[Run], chosen: int) -> None:
 
 
 def _import() -> None:
-    with st.popover(
-        "Import", icon=":material/upload:", help="A run that was exported, as one file."
-    ):
-        file = st.file_uploader(
-            "Run as a file", type="zip", key="import-run", help=f"It ends with {bundle.ENDING}."
-        )
+    with st.popover("Import", icon=":material/upload:", help="A run that was exported, as one file."):
+        file = st.file_uploader("Run as a file", type="zip", key="import-run", help=f"It ends with {bundle.ENDING}.")
         if file is None or st.session_state.get("imported") == file.file_id:
             return
         st.session_state["imported"] = file.file_id  # once, and not with every rerun while it lies there
