@@ -88,7 +88,7 @@ def more_options(train: dict[str, Any]) -> dict[str, Any]:
     number(next(places), train, "clip", "Clip gradients at", step=0.5)
     if train["selection"] != "last":
         number(next(places), train, "patience", "Stop early after (epochs)")
-    choice(next(places), train, "precision", "Precision")
+    choice(next(places), train, "precision", "Mixed precision")
     choice(next(places), train, "loss", "Loss")
     train["faults"] = st.multiselect(
         "Mistakes on purpose",
