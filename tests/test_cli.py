@@ -99,7 +99,10 @@ def test_transfer_by_command_line(capsys):
         ([*TRAIN, "--lr", "-1"], "lr: given '-1', it should be greater than 0"),
         ([*TRAIN, "--lr", "fast"], "lr: given 'fast', it should be a valid number"),
         ([*TRAIN, "--batch-size", "2000"], "batch_size: given 2000, but digits has 1295 images to train on"),
-        ([*TRAIN, "--optimizer", "adamm"], "optimizer: given 'adamm', it should be 'adam', 'adamw' or 'sgd'"),
+        (
+            [*TRAIN, "--optimizer", "adamm"],
+            "optimizer: given 'adamm', it should be 'adam', 'adamw', 'sgd' or 'rmsprop'",
+        ),
         ([*TRAIN, "--strategy", "frozen"], "--from RUN and --strategy frozen|finetune belong together"),
         (["train", "--data", "digits", "--model", "lenet-cifar"], "lenet-cifar does not fit 1×28×28"),
         (["train", "--data", "../x", "--model", "lenet5"], "there is no folder or zip '../x'"),

@@ -35,10 +35,18 @@ def lenet() -> Run:
 
 
 @pytest.fixture
+def plain(tmp_path, lenet) -> Run:
+    """A run that kept no epochs."""
+    folder = tmp_path / "plain" / lenet.run_id
+    shutil.copytree(lenet.path, folder, ignore=shutil.ignore_patterns("epochs"))
+    return Run(folder)
+
+
+@pytest.fixture
 def own(tmp_path, lenet):
     """A run of the user's own that kept two epochs: in the first all weights are half, in the second twice the best."""
     folder = tmp_path / "runs" / lenet.run_id
-    shutil.copytree(lenet.path, folder)
+    shutil.copytree(lenet.path, folder, ignore=shutil.ignore_patterns("epochs"))
     (folder / "epochs").mkdir()
     weights = torch.load(folder / "best.pt", weights_only=True)
     for number, factor in ((1, 0.5), (3, 2.0)):
@@ -107,9 +115,9 @@ class TestStored:
 
 
 class TestReplay:
-    def test_runs_without_kept_epochs_have_their_best(self, lenet):
-        assert kept_epochs(lenet) == {}
-        assert list(epochs_to_see(lenet)) == [lenet.end["best"]["epoch"]]
+    def test_runs_without_kept_epochs_have_their_best(self, plain):
+        assert kept_epochs(plain) == {}
+        assert list(epochs_to_see(plain)) == [plain.end["best"]["epoch"]]
 
     def test_any_epoch_and_back_again(self, own):
         best = own.end["best"]["epoch"]
@@ -252,8 +260,8 @@ class TestHistograms:
         assert first.quantiles == pytest.approx(best.quantiles / 2, rel=1e-5)
         assert twice.quantiles == pytest.approx(best.quantiles * 2, rel=1e-5)
 
-    def test_gradients_are_those_of_the_loss(self, lenet):
-        replay = Replay(lenet)
+    def test_gradients_are_those_of_the_loss(self, plain):
+        replay = Replay(plain)
         indices = histograms.fixed_images(replay)
         (gradients,) = (
             each
@@ -262,7 +270,7 @@ class TestHistograms:
         )
         digits = catalog.open_dataset("digits")
         model = zoo.build("lenet5", (1, 28, 28), 10).eval()
-        model.load_state_dict(torch.load(lenet.path / "best.pt", weights_only=True))
+        model.load_state_dict(torch.load(plain.path / "best.pt", weights_only=True))
         chosen = np.sort(indices)
         F.cross_entropy(
             model(replay.tensor(digits.train.images[chosen])), torch.from_numpy(digits.train.labels[chosen])
