@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cvcore.errors import ConfigError
-from cvcore.models.modes import evaluation_mode
+from cvcore.models.modes import evaluation_mode, hooked
 
 _ALL_THREADS = torch.get_num_threads()
 # Mult-adds in a forward pass of one batch above which more than one thread pays. Measured on two cores: LeNet-5 at
@@ -70,10 +70,6 @@ def rough_mult_adds(model: nn.Module, image: torch.Tensor) -> int:
 
     counted = (nn.Conv2d, nn.Linear)
     hooks = [module.register_forward_hook(count) for module in model.modules() if isinstance(module, counted)]
-    try:
-        with evaluation_mode(model), torch.no_grad():
-            model(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks), evaluation_mode(model), torch.no_grad():
+        model(image)
     return total

@@ -23,7 +23,7 @@ from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.data.split import holds_out, training_indices
 from cvcore.models import zoo
-from cvcore.models.modes import evaluation_mode
+from cvcore.models.modes import evaluation_mode, hooked
 from cvcore.training.aside import aside
 from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.check import checked
@@ -150,12 +150,8 @@ def _largest_output(model: nn.Module, image: torch.Tensor) -> int:
             sizes.append(output.nbytes)
 
     hooks = [module.register_forward_hook(note) for module in model.modules() if not list(module.children())]
-    try:
-        with evaluation_mode(model), torch.no_grad():
-            model(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with hooked(hooks), evaluation_mode(model), torch.no_grad():
+        model(image)
     return max(sizes)
 
 

@@ -5,33 +5,19 @@ mistakes that a config makes on purpose. Imports no torch, so that a page can sa
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from cvcore.analysis.findings import LEVELS, Finding
 from cvcore.config import DataConfig, RunConfig, TrainConfig
 from cvcore.data import catalog
 from cvcore.errors import DataError
 from cvcore.training.faults import FAULTS
 
-LEVELS = ("mistake", "caution", "note")  # wrong for certain; probably not what you want; worth knowing
 CHARACTERS = ("digits", "glyphs", "mnist", "kmnist", "svhn")  # sets of signs that mean something else in a mirror
 FEW = 200  # training images; with fewer, a batch of them all is nothing unusual
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a reviewer would say. `where` is the setting that it is about, such as train.lr."""
-
-    level: str
-    rule: str
-    where: str
-    message: str
-    fix: str
-
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

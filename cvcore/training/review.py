@@ -3,22 +3,20 @@
 import torch
 from torch import nn
 
-from cvcore.analysis.lint import Finding as NetworkFinding
+from cvcore.analysis.findings import LEVELS, Finding
 from cvcore.analysis.lint import lint
 from cvcore.config import RunConfig
 from cvcore.data import catalog
 from cvcore.errors import DataError, ModelError
 from cvcore.models import zoo
-from cvcore.training.remarks import LEVELS, Finding, facts_of, remarks
+from cvcore.training.remarks import facts_of, remarks
 
 # layers that behave otherwise in training; nn.Dropout and its like share a private base
 WITH_MODES = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)
 Image = tuple[int, int, int]
 
 
-def review(
-    config: RunConfig, image: Image | None = None, classes: int | None = None
-) -> tuple[NetworkFinding | Finding, ...]:
+def review(config: RunConfig, image: Image | None = None, classes: int | None = None) -> tuple[Finding, ...]:
     """Findings on the network and on the loop, mistakes first.
 
     `image` [C, H, W] and `classes` are those of the data set, where the catalog does not know them. Raises ModelError
@@ -44,7 +42,7 @@ def images_of(config: RunConfig) -> tuple[Image | None, int | None]:
     return (channels, size or height, size or width), entry.classes or None
 
 
-def _of_the_network(config: RunConfig, image: Image, classes: int | None) -> tuple[NetworkFinding, ...]:
+def _of_the_network(config: RunConfig, image: Image, classes: int | None) -> tuple[Finding, ...]:
     """Lint's findings, with the loss that the run will have."""
     loss, batch = config.train.loss, config.train.batch_size
     name = config.model.name

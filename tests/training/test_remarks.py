@@ -5,10 +5,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from cvcore.analysis.findings import LEVELS
 from cvcore.config import Fault, parse_config
 from cvcore.recipes import library
 from cvcore.training.faults import FAULTS, fault
-from cvcore.training.remarks import LEVELS, Facts, facts_of, is_sorted, remarks
+from cvcore.training.remarks import Facts, facts_of, is_sorted, remarks
 from cvcore.training.review import has_modes, review
 
 MANY = Facts(images=1000, watched=100, sorted_labels=False)

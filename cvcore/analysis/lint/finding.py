@@ -1,33 +1,19 @@
 """What a rule finds, what it looks at, and the registry of all rules."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 from torch import nn
 
+from cvcore.analysis.findings import LEVELS, Finding
 from cvcore.analysis.lint.ops import Op, Trace
 from cvcore.analysis.receptive_field import Fields, fields_of_module
 from cvcore.errors import ModelError
 
-LEVELS = ("mistake", "caution", "note")  # wrong for certain; probably not what you want; worth knowing
 LOSSES = ("cross_entropy", "nll")
 LOSS_NAMES = {"cross_entropy": "nn.CrossEntropyLoss", "nll": "nn.NLLLoss"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a reviewer would say. `where` is a module's path, "" for the network as a whole."""
-
-    level: str
-    rule: str
-    where: str
-    message: str
-    fix: str
-
-    def to_json(self) -> dict[str, str]:
-        return asdict(self)
 
 
 class Remark(NamedTuple):

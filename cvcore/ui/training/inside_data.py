@@ -42,6 +42,13 @@ def _replay(path: str, changed: int, _run: Run) -> Replay:
     return Replay(_run)
 
 
+def choose_map_layer(replays: Sequence[Replay], key: str) -> list[str]:
+    """The chosen layer of each network whose output is to be looked at; at first the first activation."""
+    keys = [[step.key for step in each.steps] for each in replays]
+    first = next((step.key for step in replays[0].steps if step.kind == "activation"), keys[0][0])
+    return choose_layer(replays, keys, key, first)
+
+
 def choose_layer(replays: Sequence[Replay], keys: Sequence[Sequence[str]], key: str, default: str) -> list[str]:
     """The chosen layer of each network; of the second the one that corresponds to it."""
     options = list(keys[0])

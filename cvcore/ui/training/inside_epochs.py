@@ -12,7 +12,7 @@ from cvcore.ui.architectures.defaults import following
 from cvcore.ui.architectures.inside_maps import limit_of
 from cvcore.ui.frame import escaped, is_dark
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import Key, choose_layer, filters_by_epoch, key_of, maps_by_epoch
+from cvcore.ui.training.inside_data import Key, choose_map_layer, filters_by_epoch, key_of, maps_by_epoch
 
 GAP = 4  # pixels between two pictures of a sheet
 EXPLANATION = """
@@ -28,10 +28,8 @@ def show(replays: Sequence, subject) -> None:
     """The view."""
     if not replays:
         return
-    keys = [[step.key for step in each.steps] for each in replays]
-    first = next((step.key for step in replays[0].steps if step.kind == "activation"), keys[0][0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layers = choose_layer(replays, keys, "epoch-layer", first)
+        layers = choose_map_layer(replays, "epoch-layer")
         epoch = _choose_epoch(replays)
     for each, layer in zip(replays, layers, strict=True):
         _one(each, subject, layer, each.best if epoch is None else each.upto(epoch))

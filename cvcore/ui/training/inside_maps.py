@@ -11,7 +11,7 @@ from cvcore.ui.architectures.inside_layers import maps_text, number, percent
 from cvcore.ui.architectures.inside_maps import limit_of
 from cvcore.ui.frame import chart, escaped, is_dark
 from cvcore.ui.runs import label
-from cvcore.ui.training.inside_data import Key, choose_layer, key_of, maps
+from cvcore.ui.training.inside_data import Key, choose_map_layer, key_of, maps
 
 SHOWN = 64
 COLUMN = 0.72  # of the width that sheets are made for: they stand in one of two columns
@@ -28,10 +28,8 @@ def show(replays: Sequence, subject) -> None:
     """The view."""
     if not replays:
         return
-    keys = [[step.key for step in each.steps] for each in replays]
-    first = next((step.key for step in replays[0].steps if step.kind == "activation"), keys[0][0])
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        layers = choose_layer(replays, keys, "map-layer", first)
+        layers = choose_map_layer(replays, "map-layer")
         channel = st.number_input(
             "Channel",
             0,
