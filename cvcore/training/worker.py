@@ -169,7 +169,11 @@ def is_alive(store: RunStore, number: int = 0) -> bool:
 
 
 def call_help(store: RunStore, waiting: int) -> None:
-    """Start further workers for so many runs that wait, as far as there are slots; they end when none waits."""
+    """Start further workers for so many runs that wait, as far as slots are free; they end when none waits."""
+    free = Queue(store).free_slot() if waiting > 0 else None
+    if free is None:
+        return
+    free.release()
     for number in range(1, min(waiting + 1, slots())):
         ensure_worker(store, number)
 

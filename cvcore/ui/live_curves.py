@@ -8,10 +8,10 @@ import streamlit as st
 
 from cvcore.errors import RunError
 from cvcore.plots import curves
+from cvcore.training import worker
 from cvcore.training.queue import Queue
 from cvcore.training.reading import overfits_since
 from cvcore.training.runs import Run
-from cvcore.training.worker import ensure_worker
 from cvcore.ui.frame import chart, errors_as_lines
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.runs import colours, label, store, submit
@@ -130,12 +130,14 @@ def _state_line(run: Run, name: str) -> None:
 def _progress(run: Run) -> tuple[float, str]:
     """(share done 0..1, text) of a run that is queued or running."""
     if run.status == "queued":
-        ensure_worker(store())
+        worker.ensure_worker(store())
         ahead = Queue(store()).waiting()
         before = ahead.index(run.run_id) if run.run_id in ahead else 0
+        busy = any(other.status == "running" for other in store().list())
+        if busy:  # the first worker has its hands full: another may take what waits, if a core is free
+            worker.call_help(store(), before + 1)
         if before:
             return 0.0, f"queued, {before} before it"
-        busy = any(other.status == "running" for other in store().list())
         return 0.0, "waits until the run before it ends" if busy else "starting the trainer, a few seconds"
     epochs, told = run.config.train.epochs, run.progress
     done = len(run.history)
