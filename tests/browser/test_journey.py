@@ -16,7 +16,7 @@ PAGES = [
     "Training",
     "Transfer_Learning",
 ]
-RUN = ["Compare", "Published", "Predictions", "Inside", "Try it", "Take away"]
+RUN = ["Compare", "Published", "Try it", "Take away"]  # the others: test_understand.py
 SECTIONS = [
     *(f"Architectures?section={name.replace(' ', '+')}" for name in NETWORK),
     *(f"Training?section={name.replace(' ', '+')}" for name in RUN),

@@ -117,10 +117,14 @@ def test_the_slider_moves_filters_and_maps(opened):
     assert before[0] != after[0] and before[1] != after[1]
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 @pytest.mark.parametrize(
-    ("section", "view"),
-    [("Predictions", "Confusion"), ("Predictions", "Mistakes"), ("Inside", "Grad-CAM"), ("Inside", "Histograms")],
+    ("section", "view", "width", "scheme"),
+    [
+        ("Predictions", "Confusion", 1280, "light"),
+        ("Predictions", "Mistakes", 390, "dark"),
+        ("Inside", "Grad-CAM", 390, "dark"),
+        ("Inside", "Histograms", 1280, "light"),
+    ],
 )
 def test_it_fits_its_screen(opened, section, view, width, scheme):
     key = "predictions" if section == "Predictions" else "inside-run"
