@@ -146,7 +146,8 @@ def pages(folder: Path) -> None:
     from streamlit.testing.v1 import AppTest
 
     os.environ["CVCORE_RUNS"] = str(folder / "pages")
-    app = AppTest.from_file(str(Path(__file__).parents[1] / "pages" / "3_Training.py"), default_timeout=120)
+    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=120)
+    app.switch_page("pages/3_Training.py")
     app.run()
     idle = _reruns(app)
     command = [sys.executable, "-m", "cvcore", "train", "--data", "mnist", "--model", "lenet5", "--batch-size", "16"]
