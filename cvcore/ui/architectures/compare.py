@@ -144,7 +144,7 @@ def _networks(names: list[str], image: tuple[int, int, int], classes: int) -> tu
 
 def _totals(networks: list, colours: list[str], with_context: bool) -> None:
     """The bubble chart and the table of totals; side by side for two networks, below each other for more."""
-    left, right = st.columns([1, 1.1], gap="medium") if len(networks) <= 2 else (st.container(), st.container())
+    left, right = st.columns([1, 1.4], gap="medium") if len(networks) <= 2 else (st.container(), st.container())
     from cvcore.plots.compare import Point, bubbles
 
     points = [
