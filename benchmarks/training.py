@@ -33,9 +33,9 @@ from cvcore.data import catalog
 from cvcore.data.stats import normalization
 from cvcore.models import zoo
 from cvcore.training.batches import Batches
-from cvcore.training.job import _Teller
 from cvcore.training.kept_epochs import EpochKeeper
 from cvcore.training.optim import make_optimizer
+from cvcore.training.teller import Teller
 from cvcore.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -64,7 +64,7 @@ def engine_epoch(name: str, batch_size: int, folder: Path) -> tuple[Callable[[],
     order = torch.Generator().manual_seed(0)
     batches = Batches(mnist.train, np.arange(len(mnist.train)), batch_size, mean, std, CPU, order)
     least = Batches(mnist.test, np.arange(2), 2, mean, std, CPU)  # the other loops evaluate nothing
-    teller = _Teller(folder, config.epochs, len(batches), lambda epoch: None)
+    teller = Teller(folder, config.epochs, len(batches), lambda epoch: None)
     callbacks = teller.callbacks(EpochKeeper(folder, config.epochs))
     trainer = Trainer(zoo.build(name, mnist.image_shape, 10), batches, least, config, callbacks)
     return lambda: trainer._one_epoch(len(trainer.history) + 1), batches

@@ -1,7 +1,8 @@
 """Learning curves of one or several runs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import accumulate
 
 import plotly.graph_objects as go
@@ -70,16 +71,16 @@ ACCURACY = _Quantity("acc", "accuracy (%)", 100.0, ".1f", " %")
 
 
 def loss_curves(curves: Sequence[Curve], view: View = View()) -> go.Figure:
-    """Cross-entropy against epochs: validation as a full line, training dotted, the kept epoch ringed."""
-    figure = _curves(curves, LOSS, view)
-    for curve in curves:
-        _mark_overfitting(figure, curve, view)
-    return figure
+    """Cross-entropy against epochs: validation as a full line, training dotted, the kept epoch ringed.
+
+    The figure is made once for what it shows, and is not to be changed.
+    """
+    return _curves(_hashable(curves), LOSS, view)
 
 
 def accuracy_curves(curves: Sequence[Curve], view: View = View()) -> go.Figure:
     """Accuracy in percent against epochs, drawn as `loss_curves`."""
-    return _curves(curves, ACCURACY, view)
+    return _curves(_hashable(curves), ACCURACY, view)
 
 
 def accuracy_bands(bands: Sequence[Banded]) -> go.Figure:
@@ -92,7 +93,12 @@ def loss_bands(bands: Sequence[Banded]) -> go.Figure:
     return _bands(bands, LOSS)
 
 
-def _curves(curves: Sequence[Curve], quantity: _Quantity, view: View) -> go.Figure:
+def _hashable(curves: Sequence[Curve]) -> tuple[Curve, ...]:
+    return tuple(replace(curve, history=tuple(curve.history)) for curve in curves)
+
+
+@lru_cache(maxsize=64)  # a page draws the same curves on every rerun
+def _curves(curves: tuple[Curve, ...], quantity: _Quantity, view: View) -> go.Figure:
     figure = go.Figure()
     for curve in curves:
         places = curve.along(view.axis)
@@ -125,6 +131,8 @@ def _curves(curves: Sequence[Curve], quantity: _Quantity, view: View) -> go.Figu
                 **shared,
             )
         _ring_best(figure, curve, quantity, view)
+        if quantity is LOSS:
+            _mark_overfitting(figure, curve, view)
     figure = styled(figure, x=AXES[view.axis], y=quantity.title)
     _shape_axes(figure, curves, quantity, view)
     return figure

@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,11 @@ from cvcore.training.loop import Criterion, Predictions, gives_log_probabilities
 from cvcore.training.parallel import ALONE, World, told_by_first
 from cvcore.training.queue import STOPS, Queue, Slot, asked_to_stop
 from cvcore.training.runs import Run, RunStore, run_lock
+from cvcore.training.teller import Teller
 from cvcore.training.trainer import Callbacks, Stopped, Trainer
 from cvcore.transfer.strategies import reuse
 
 log = logging.getLogger(__name__)
-
-BATCH_EVENT_EVERY = 0.25  # seconds: often enough to look alive, rare enough to keep the file small
 
 
 def execute(
@@ -113,7 +112,7 @@ def _train(
         slot.wait_until_alone(lambda: asked_to_stop(run.path))
     _write_start(run, parts, device, world)
 
-    teller = _Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
+    teller = Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
     keeper = EpochKeeper(run.path, config.train.epochs)
     trainer = _trainer(config, parts, teller.callbacks(keeper))
     if (run.path / "last.pt").is_file():
@@ -237,68 +236,6 @@ def _write_start(run: Run, parts: Parts, device: torch.device, world: World) -> 
     count = [parameter.numel() for parameter in parts.model.parameters()]
     learning = [parameter.numel() for parameter in parts.model.parameters() if parameter.requires_grad]
     events.append(run.path, "model", params=sum(count), trainable_params=sum(learning), batches=len(parts.train))
-
-
-class _Teller:
-    """Turns a trainer's callbacks into events and files in the run's folder."""
-
-    def __init__(self, folder: Path, epochs: int, batches: int, on_epoch: Callable[[Epoch], None]) -> None:
-        self.folder = folder
-        self.epochs = epochs
-        self.batches = batches
-        self.on_epoch = on_epoch
-        self.last_told = 0.0
-        self.begun: tuple[float, int] | None = None  # clock and batches done when we started to count
-
-    def callbacks(self, keeper: EpochKeeper) -> Callbacks:
-        def epoch_done(epoch: Epoch, model: torch.nn.Module) -> None:
-            keeper.keep(epoch.epoch, model)
-            self.epoch(epoch)
-
-        return Callbacks(
-            on_batch=self.batch,
-            on_epoch=epoch_done,
-            on_best=lambda weights: self._save("best.pt", weights),
-            on_checkpoint=lambda state: self._save("last.pt", state),
-            should_stop=lambda: asked_to_stop(self.folder),
-        )
-
-    def batch(self, epoch: int, batch: int, images: int, loss: torch.Tensor) -> None:
-        now = time.perf_counter()
-        done = (epoch - 1) * self.batches + batch
-        if self.begun is None:
-            self.begun = now, done
-        elapsed = now - self.begun[0]
-        if now - self.last_told < BATCH_EVENT_EVERY or elapsed == 0:
-            return
-        self.last_told = now
-        per_batch = elapsed / (done - self.begun[1])
-        value = loss.item()
-        events.append(
-            self.folder,
-            "batch",
-            epoch=epoch,
-            epochs=self.epochs,
-            batch=batch,
-            batches=self.batches,
-            loss=round(value, 6) if np.isfinite(value) else None,
-            images_per_s=round(images / batch / per_batch, 1),
-            eta=round((self.epochs * self.batches - done) * per_batch, 1),
-        )
-
-    def epoch(self, epoch: Epoch) -> None:
-        events.append(self.folder, "epoch", **asdict(epoch))
-        self.on_epoch(epoch)
-
-    def repeat_missing(self, history: list[Epoch], run: Run) -> None:
-        """Tell epochs that the checkpoint holds but that were cut off before they could be told."""
-        told = {epoch.epoch for epoch in run.history}
-        for epoch in history:
-            if epoch.epoch not in told:
-                self.epoch(epoch)
-
-    def _save(self, name: str, state: dict[str, Any]) -> None:
-        write_atomically(self.folder / name, lambda partial: torch.save(state, partial))
 
 
 def _finish(run: Run, trainer: Trainer, parts: Parts) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def test_a_run_that_is_paused_goes_on_in_the_middle_of_its_epoch(tmp_path, monke
     run = make(store, model="lenet5")
     looks = iter([""] * 30 + ["pause"])
     with monkeypatch.context() as patch:
-        patch.setattr(job, "asked_to_stop", lambda folder: next(looks, ""))
+        patch.setattr("cvcore.training.teller.asked_to_stop", lambda folder: next(looks, ""))
         execute(store, run)
     paused = store.find(run.run_id)
     assert paused.status == "paused" and paused.ended

@@ -1,6 +1,6 @@
 """The form of the Training page: what to train, on what, and how."""
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
@@ -21,7 +21,7 @@ DROPS = ("step", "multistep", "plateau")
 
 def choices(field: str) -> list[str]:
     """What a field of TrainConfig can be, in the config's own order."""
-    return list(TrainConfig.model_json_schema()["properties"][field]["enum"])
+    return list(get_args(TrainConfig.model_fields[field].annotation))
 
 
 def help_of(field: str, config: type = TrainConfig) -> str:
