@@ -189,6 +189,7 @@ def test_splits_inside_the_classes_are_taken_as_they_are(tmp_path):
         ),
         (["preview.png", "data/cat/1.jpg", "data/dog/1.jpg"], "cat dog", "train"),
         (["airplane/1.jpg", "bus/1.jpg", "train/1.jpg"], "airplane bus train", "train"),
+        (["airplane/1.jpg", "bus/1.jpg", "train/1.jpg", "test/1.jpg"], "airplane bus test train", "train"),
         (["cat/train/1.jpg", "cat/test/2.jpg", "dog/train/3.jpg", "dog/test/4.jpg"], "cat dog", "train test"),
     ],
 )
