@@ -56,17 +56,23 @@ def in_turns(rounds: int, *work: Callable[[], object]) -> list[float]:
     return [statistics.median(each) for each in taken]
 
 
-def engine_epoch(name: str, batch_size: int, folder: Path) -> tuple[Callable[[], object], Batches]:
-    """One more training epoch of the engine as in a run, with events and checkpoints in `folder`; and its batches."""
+def engine_epoch(
+    name: str, batch_size: int, folder: Path, device: torch.device = CPU, images: int = 0
+) -> tuple[Callable[[], object], Batches]:
+    """One more training epoch of the engine as in a run, with events and checkpoints in `folder`; and its batches.
+
+    Of all the images that there are; or of so many, some of them repeated.
+    """
     mnist = catalog.open_dataset("mnist")
     mean, std = normalization(mnist, "dataset")
     config = TrainConfig(batch_size=batch_size, epochs=1000, selection="last")
     order = torch.Generator().manual_seed(0)
-    batches = Batches(mnist.train, np.arange(len(mnist.train)), batch_size, mean, std, CPU, order)
-    least = Batches(mnist.test, np.arange(2), 2, mean, std, CPU)  # the other loops evaluate nothing
+    chosen = np.arange(images or len(mnist.train)) % len(mnist.train)
+    batches = Batches(mnist.train, chosen, batch_size, mean, std, device, order)
+    least = Batches(mnist.test, np.arange(2), 2, mean, std, device)  # the other loops evaluate nothing
     teller = Teller(folder, config.epochs, len(batches), lambda epoch: None)
     callbacks = teller.callbacks(EpochKeeper(folder, config.epochs))
-    trainer = Trainer(zoo.build(name, mnist.image_shape, 10), batches, least, config, callbacks)
+    trainer = Trainer(zoo.build(name, mnist.image_shape, 10).to(device), batches, least, config, callbacks)
     return lambda: trainer._one_epoch(len(trainer.history) + 1), batches
 
 
@@ -97,12 +103,12 @@ def tutorial_epoch(name: str, batch_size: int) -> Callable[[], object]:
 def bare_epoch(name: str, batches: Batches, batch_size: int) -> Callable[[], object]:
     """One more epoch of nothing but steps, on the same normalised tensors."""
     images, labels = batches._ready, batches._labels
-    model = zoo.build(name, (1, 28, 28), 10)
+    model = zoo.build(name, (1, 28, 28), 10).to(batches.device)
     optimizer = make_optimizer(model.parameters(), TrainConfig())
 
     def epoch() -> None:
         model.train()
-        for chosen in torch.randperm(len(images)).split(batch_size):
+        for chosen in torch.randperm(len(images)).to(batches.device).split(batch_size):
             loss = nn.functional.cross_entropy(model(images[chosen]), labels[chosen])
             optimizer.zero_grad()
             loss.backward()

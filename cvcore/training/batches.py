@@ -122,16 +122,17 @@ class Batches:
 
     @cached_property
     def _ready(self) -> torch.Tensor | None:
-        """All images normalised, where the CPU trains on the same ones again and again and they take little memory."""
+        """All images normalised, where training sees the same ones again and again and they take little memory."""
         values = self.images * int(np.prod(self.split.images.shape[1:]))
         again = self.generator is not None and not self.augment
-        if self.device.type != "cpu" or not again or 4 * values > KEPT_READY or values == 0:
+        if not again or 4 * values > KEPT_READY or values == 0:
             return None
-        return torch.cat([self._prepared(torch.from_numpy(self.split.images[part])) for part in self._parts()])
+        return torch.cat([self._prepared(stored) for stored in self._stored_parts()])
 
-    def _parts(self) -> Iterator[np.ndarray]:
-        """`indices`, some thousands at a time: what is read at once takes memory twice."""
-        return blocks(self.indices, 4_000)
+    def _stored_parts(self) -> Iterator[torch.Tensor]:
+        """All images as they are stored, on the device, some thousands at a time: what is read at once takes memory
+        twice."""
+        return (torch.from_numpy(self.split.images[part]).to(self.device) for part in blocks(self.indices, 4_000))
 
     @cached_property
     def _on_device(self) -> torch.Tensor | None:
@@ -143,4 +144,4 @@ class Batches:
             return None
         if self.device.type != "cuda" and size > 4 * KEPT_READY:
             return None
-        return torch.cat([torch.from_numpy(self.split.images[part]).to(self.device) for part in self._parts()])
+        return torch.cat(list(self._stored_parts()))

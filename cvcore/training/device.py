@@ -8,6 +8,8 @@ from torch import nn
 from cvcore.errors import ConfigError
 from cvcore.models.modes import evaluation_mode, hooked
 
+# cuDNN may else take convolutions that add in another order each time: the same seed would give other weights on a GPU
+torch.backends.cudnn.deterministic = True
 _ALL_THREADS = torch.get_num_threads()
 # Mult-adds in a forward pass of one batch above which more than one thread pays. Measured on two cores: LeNet-5 at
 # batch 32 (14 M) takes half as long again with two threads, bn-cnn on 32×32 at batch 64 (200 M) a tenth less.

@@ -1,4 +1,4 @@
-"""Loss and accuracy of an epoch, added up without waiting for the device after every batch."""
+"""Loss and accuracy of an epoch, added up without waiting for the device before its end."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -6,7 +6,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-SETTLE_BATCHES = 64  # batches whose outputs are kept before they are counted
+SETTLE_BATCHES = 64  # batches whose outputs are kept before they are reduced to hits
 SETTLE_VALUES = 1_000_000  # or so many values of them
 
 Averaging = Literal["samples", "batches", "batch-sum"]
@@ -31,6 +31,7 @@ class Tally:
         self._sums = dict.fromkeys(("loss", "correct", "seen", "batch_loss", "batch_acc", "batches"), 0.0)
         self._waiting: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self._values = 0
+        self._reduced: list[tuple[torch.Tensor, torch.Tensor, list[int]]] = []  # hits, losses, sizes; on the device
 
     def add(self, outputs: torch.Tensor, loss: torch.Tensor, labels: torch.Tensor) -> None:
         """Outputs [B, K] of a batch, its mean loss, and its true labels [B]."""
@@ -42,27 +43,34 @@ class Tally:
             self._settle()
 
     def _settle(self) -> None:
-        """Count what waits: one look at the device for many batches, summed one after the other, so that where an epoch
-        was interrupted makes no difference."""
+        """Reduce what waits to a byte an image and a loss a batch, on the device, without waiting for it."""
         if not self._waiting:
             return
         outputs, losses, labels = zip(*self._waiting, strict=True)
         self._waiting, self._values = [], 0
-        sizes = [len(each) for each in labels]
-        hits = (torch.cat(outputs).argmax(1) == torch.cat(labels)).cpu().numpy()
-        correct = np.add.reduceat(hits.astype(np.int64), np.cumsum([0, *sizes[:-1]])).tolist()
+        hits = torch.cat(outputs).argmax(1) == torch.cat(labels)
+        self._reduced.append((hits, torch.stack(losses), [len(each) for each in labels]))
+
+    def _count(self) -> None:
+        """Add up what was reduced: one look at the device for all of it, summed one batch after the other, so that
+        where an epoch was interrupted makes no difference."""
+        self._settle()
         sums = self._sums
-        for loss, right, size in zip(torch.stack(losses).tolist(), correct, sizes, strict=True):
-            sums["loss"] += loss * size
-            sums["correct"] += right
-            sums["seen"] += size
-            sums["batch_loss"] += loss
-            sums["batch_acc"] += right / size
-            sums["batches"] += 1
+        for hits, losses, sizes in self._reduced:
+            starts = np.cumsum([0, *sizes[:-1]])
+            correct = np.add.reduceat(hits.cpu().numpy().astype(np.int64), starts).tolist()
+            for loss, right, size in zip(losses.tolist(), correct, sizes, strict=True):
+                sums["loss"] += loss * size
+                sums["correct"] += right
+                sums["seen"] += size
+                sums["batch_loss"] += loss
+                sums["batch_acc"] += right / size
+                sums["batches"] += 1
+        self._reduced = []
 
     def sums(self) -> dict[str, float]:
         """What was added up so far."""
-        self._settle()
+        self._count()
         return dict(self._sums)
 
     def score(self, shares: list[dict[str, float]] | None = None) -> Score:

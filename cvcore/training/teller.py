@@ -18,6 +18,7 @@ from cvcore.training.runs import Run
 from cvcore.training.trainer import Callbacks
 
 BATCH_EVENT_EVERY = 0.25  # seconds: often enough to look alive, rare enough to keep the file small
+LOOK_AT_DEVICE_EVERY = 1.0  # seconds, on an accelerator: to read a loss is to wait until it has caught up
 
 
 class Teller:
@@ -50,7 +51,8 @@ class Teller:
         if self.begun is None:
             self.begun = now, done
         elapsed = now - self.begun[0]
-        if now - self.last_told < BATCH_EVENT_EVERY or elapsed == 0:
+        every = BATCH_EVENT_EVERY if loss.device.type == "cpu" else LOOK_AT_DEVICE_EVERY
+        if now - self.last_told < every or elapsed == 0:
             return
         self.last_told = now
         per_batch = elapsed / (done - self.begun[1])
