@@ -1,5 +1,7 @@
 """Every test has its own runs folder; all share one data folder, so that bundled sets are made once."""
 
+import os
+import random
 import sys
 from pathlib import Path
 
@@ -9,6 +11,22 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import cvcore  # noqa: E402, F401 - before torch: it says how OpenMP waits
+
+
+def pytest_collection_modifyitems(config, items):
+    """CI has no time for all of a long sweep: of each test's parameters it takes a third, always the same."""
+    if not os.environ.get("CI"):
+        return
+    sweeps: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sweep"):
+            sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    left_out = set()
+    for name, each in sweeps.items():
+        kept = min(len(each), max(4, len(each) // 3))
+        left_out |= set(random.Random(f"a third of {name}").sample(each, len(each) - kept))
+    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+    items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What a first visitor does, in a real browser: look, read, train, come back."""
 
+import os
+
 import pytest
 
 from tests.browser.conftest import SCREENSHOTS, running_app
@@ -21,6 +23,8 @@ SECTIONS = [
     *(f"Architectures?section={name.replace(' ', '+')}" for name in NETWORK),
     *(f"Training?section={name.replace(' ', '+')}" for name in RUN),
 ]
+SCREENS = [(1280, "light"), (390, "dark")]
+SCREENS += [] if os.environ.get("CI") else [(1280, "dark"), (390, "light")]  # CI has no time for all
 # name, points and colour of each line in the first plot
 LINES = """() => {
     const plot = document.querySelector('.js-plotly-plot');
@@ -86,8 +90,7 @@ def test_the_journey(open_page, settle):
     assert problems == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(("width", "scheme"), SCREENS)
 def test_every_page_fits_its_screen(open_page, settle, server, width, scheme):
     page = open_page(width=width, height=1600, scheme=scheme)
     # the many sections of one page are looked at wide and light, and narrow and dark
