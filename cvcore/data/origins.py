@@ -268,9 +268,7 @@ def _stamp(paths_: list[Path]) -> str:
     if time.monotonic() < until:
         return stamp
     started = time.monotonic()
-    found = [file for path in paths_ if path.is_dir() for file in layout.walk(path)]
-    status = [(path.name, path.stat()) for path in paths_ if path.is_file()]
-    stamp = layout.digest([*found, *(layout.Found(name, each.st_size, each.st_mtime_ns) for name, each in status)])
+    stamp = layout.digest(paths_)
     ended = time.monotonic()
     _stamps[tuple(paths_)] = ended + PATIENCE * (ended - started), stamp
     return stamp

@@ -4,9 +4,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -40,9 +39,6 @@ class Found(NamedTuple):
     changed: int
 
 
-_found = partial(tuple.__new__, Found)  # as Found(*values), but without a call into Python for each of 100,000 files
-
-
 @dataclass(frozen=True)
 class Listing:
     """The image files of a folder with what they are: path, label and split of file i stand at place i.
@@ -66,46 +62,73 @@ def walk(root: Path) -> list[Found]:
 
     Raises DataError if it is no folder, cannot be read, or holds more than MOST_FILES files.
     """
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder on this machine: give a folder with one sub-folder for each class")
-    found: list[Found] = []
-    _walk(root, "", {os.path.realpath(root)}, found)
-    found.sort()  # by path, which no two share
-    return found
+    return sorted(map(Found._make, _Walk(root).files()))  # by path, which no two share
 
 
-def _walk(folder: Path, prefix: str, seen: set[str], found: list[Found]) -> None:
-    """Add all files below `folder` to `found`. A plain loop: of 100,000 files each step counts."""
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as error:
-        if not prefix:
-            raise DataError(f"{folder} cannot be read ({error.strerror}): allow reading it") from error
-        found.append(Found(prefix.rstrip("/"), -1, 0))  # a folder that cannot be opened is told, and hides nothing else
-        return
-    if len(found) + len(entries) > MOST_FILES:
-        raise DataError(f"{folder} holds more than {MOST_FILES:,} files: choose the folder of the images alone")
-    folders = []
-    for entry in entries:
+def digest(places: Iterable[Path]) -> str:
+    """16 hex digits that change when one of these files, or one in these folders, is added, removed, renamed or written
+    to. Raises DataError as `walk` does; what is not there counts for nothing."""
+    lines: list[str] = []
+    for place in places:
+        if place.is_dir():  # of 100,000 files each step counts: lines are cheaper than objects
+            lines += sorted([f"{path}\0{size}\0{changed}" for path, size, changed in _Walk(place).files()])
+        elif place.is_file():
+            status = place.stat()
+            lines.append(f"{place.name}\0{status.st_size}\0{status.st_mtime_ns}")
+    return short_digest("\n".join(lines))
+
+
+class _Walk:
+    """One walk through a folder: (path, size in bytes, time of change in ns) of every file below it, in no order."""
+
+    def __init__(self, root: Path) -> None:
+        if not root.is_dir():
+            raise DataError(f"{root} is not a folder on this machine: give a folder with one sub-folder for each class")
+        self.root = root
+        self.been_to = {os.path.realpath(root)}  # folders that links led to
+        self.count = 0
+
+    def files(self) -> Iterator[tuple[str, int, int]]:
+        yield from self._below(self.root, "")
+
+    def _below(self, folder: Path, prefix: str) -> Iterator[tuple[str, int, int]]:
         try:
-            if entry.is_dir():
-                folders.append(entry)
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            if not prefix:
+                raise DataError(f"{folder} cannot be read ({error.strerror}): allow reading it") from error
+            yield prefix.rstrip("/"), -1, 0  # a folder that cannot be opened is told, and hides nothing else
+            return
+        self.count += len(entries)
+        if self.count > MOST_FILES:
+            raise DataError(f"{folder} holds more than {MOST_FILES:,} files: choose the folder of the images alone")
+        folders = []
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    folders.append(entry)
+                    continue
+                status = entry.stat()
+            except OSError:  # a link that leads nowhere
+                yield prefix + entry.name, -1, 0
                 continue
-            status = entry.stat()
-        except OSError:  # a link that leads nowhere
-            found.append(Found(prefix + entry.name, -1, 0))
-            continue
-        size = status.st_size if stat.S_ISREG(status.st_mode) else -1  # a pipe would keep its reader waiting
-        # a copy may bring its old time of writing; the time of the entry itself cannot be brought
-        written, entered = status.st_mtime_ns, status.st_ctime_ns
-        found.append(_found((prefix + entry.name, size, written if written > entered else entered)))
-    for entry in folders:
-        if entry.is_symlink():
-            real = os.path.realpath(entry.path)
-            if real in seen or folder.is_relative_to(real):
-                continue
-            seen.add(real)
-        _walk(Path(entry.path), f"{prefix}{entry.name}/", seen, found)
+            size = status.st_size if stat.S_ISREG(status.st_mode) else -1  # a pipe would keep its reader waiting
+            # a copy may bring its old time of writing; the time of the entry itself cannot be brought
+            written, entered = status.st_mtime_ns, status.st_ctime_ns
+            yield prefix + entry.name, size, written if written > entered else entered
+        for entry in folders:
+            if self._is_new(entry, folder):
+                yield from self._below(Path(entry.path), f"{prefix}{entry.name}/")
+
+    def _is_new(self, entry: os.DirEntry, folder: Path) -> bool:
+        """Whether a folder is to be walked: always, but for links to where the walk has been or comes from."""
+        if not entry.is_symlink():
+            return True
+        real = os.path.realpath(entry.path)
+        if real in self.been_to or folder.is_relative_to(real):
+            return False
+        self.been_to.add(real)
+        return True
 
 
 def list_plain(root: Path, places: Iterable[Path]) -> Listing:
@@ -117,12 +140,6 @@ def list_plain(root: Path, places: Iterable[Path]) -> Listing:
 
 def _below(folder: Path) -> list[Path]:
     return [folder / file.path for file in walk(folder)]
-
-
-def digest(found: Iterable[Found]) -> str:
-    """16 hex digits that change when a file is added, removed, renamed or written to."""
-    text = "\n".join(f"{file.path}\0{file.size}\0{file.changed}" for file in found)
-    return short_digest(text)
 
 
 def is_image(path: str) -> bool:
