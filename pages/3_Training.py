@@ -7,7 +7,7 @@ import streamlit as st
 from cvcore.config import RunConfig, parse_config
 from cvcore.errors import CvcoreError
 from cvcore.recipes.recipe import Recipe
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, make_ready, run_table, store, submit

@@ -9,7 +9,7 @@ from cvcore.config import RunConfig, parse_config
 from cvcore.data import catalog
 from cvcore.data.split import training_indices
 from cvcore.plots import bars
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, chart, errors_as_lines, frame, link
 from cvcore.ui.live_curves import live_curves

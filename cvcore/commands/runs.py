@@ -10,7 +10,8 @@ from cvcore.commands.training import epoch_line, report
 from cvcore.errors import ConfigError
 from cvcore.tables import table
 from cvcore.training import bundle, comparison, notes
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 ACTIONS = {
     # word: (fewest runs or files, most, what they are)
@@ -45,7 +46,7 @@ def row(run: Run) -> dict[str, Any]:
         "status": run.status,
         "data": run.config.data.name,
         "model": run.config.model.label,
-        "epochs": len(run.history),
+        "epochs": run.epochs_done,
         "epochs_planned": run.config.train.epochs,
         "test_acc": run.end.get("test", {}).get("acc"),
         "date": run.date,

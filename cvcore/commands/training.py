@@ -22,7 +22,8 @@ from cvcore.recipes.matching import match
 from cvcore.recipes.recipe import Recipe
 from cvcore.training.comparison import seeds_from
 from cvcore.training.history import Epoch
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 
 def train(options: argparse.Namespace) -> int:

@@ -23,7 +23,8 @@ from cvcore.export.network import code_of
 from cvcore.training import augmentation
 from cvcore.training.job import prepared
 from cvcore.training.predict import Classifier, load
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 CARRIED = Path(__file__).with_name("carried")
 README = Path(__file__).with_name("readme.txt")

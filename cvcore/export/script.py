@@ -17,7 +17,7 @@ from cvcore.errors import RunError
 from cvcore.export.network import Code, code_of, sorted_imports
 from cvcore.training.batches import evaluation_batch
 from cvcore.training.job import Parts
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.transfer.strategies import head_name
 
 TEMPLATE = Path(__file__).with_name("repeat.txt")

@@ -8,7 +8,8 @@ from cvcore.config import TrainConfig
 from cvcore.data import catalog
 from cvcore.errors import ConfigError, DataError, RunError
 from cvcore.recipes.recipe import ANY_DATA, Recipe
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 # settings that mean nothing without another; whoever changes that does not mean to keep them
 BELONG = {

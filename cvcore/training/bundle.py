@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from cvcore.errors import CvcoreError, RunError
 from cvcore.files import reason_of, write_atomically
-from cvcore.training.runs import Run, RunStore, is_locked
+from cvcore.training.run import Run, is_locked
+from cvcore.training.runs import RunStore
 
 ENDING = ".cvrun.zip"
 NAMES = re.compile(r"run\.json|events\.jsonl|best\.pt|last\.pt|predictions\.npz|notes\.json|epochs/\d{4,6}\.pt")

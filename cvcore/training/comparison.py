@@ -10,7 +10,7 @@ from scipy import stats
 
 from cvcore.config import RunConfig
 from cvcore.errors import ConfigError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 MOST_SEEDS = 100
 SURE = 0.95  # of the interval that is told, and of a difference that is called beyond noise

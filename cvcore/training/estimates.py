@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from cvcore.config import RunConfig, TrainConfig
 from cvcore.errors import CvcoreError
 from cvcore.training import events
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 if TYPE_CHECKING:
     from cvcore.training.preflight import Preflight

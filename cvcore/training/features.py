@@ -17,7 +17,7 @@ from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.device import choose_device
 from cvcore.training.job import load_weights
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.transfer.strategies import head_name
 
 

@@ -30,7 +30,8 @@ from cvcore.training.kept_epochs import EpochKeeper
 from cvcore.training.loop import Criterion, Predictions, gives_log_probabilities, predict
 from cvcore.training.parallel import ALONE, World, told_by_first
 from cvcore.training.queue import STOPS, Queue, Slot, asked_to_stop
-from cvcore.training.runs import Run, RunStore, run_lock
+from cvcore.training.run import Run, run_lock
+from cvcore.training.runs import RunStore
 from cvcore.training.teller import Teller
 from cvcore.training.trainer import Callbacks, Stopped, Trainer
 from cvcore.transfer.strategies import reuse

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from cvcore.files import write_atomically
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 FOLDER = "epochs"
 MOST_EPOCHS = 20

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 
 from cvcore.errors import RunError
 from cvcore.files import reason_of, write_json
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 FILE = "notes.json"
 LONGEST = {"name": 80, "tag": 30, "note": 2_000}  # characters

@@ -17,7 +17,7 @@ from cvcore.errors import DataError, RunError
 from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.drawn import Manner, manner_of
 from cvcore.training.features import trained_network
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 TOP = 5
 

@@ -16,7 +16,8 @@ from filelock import FileLock, Timeout
 from cvcore.config import RunConfig
 from cvcore.errors import RunError
 from cvcore.training import events
-from cvcore.training.runs import QUEUE, Run, RunStore, is_locked
+from cvcore.training.run import QUEUE, Run, is_locked
+from cvcore.training.runs import RunStore
 
 MOST_SLOTS = 8  # each training process takes about 300 MB
 STOPS = {"cancel": "cancelled", "pause": "paused"}  # file in a run's folder that asks for it: status it then has

@@ -14,7 +14,7 @@ from cvcore.training import events
 from cvcore.training.history import Epoch
 from cvcore.training.kept_epochs import EpochKeeper
 from cvcore.training.queue import asked_to_stop
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.training.trainer import Callbacks
 
 BATCH_EVENT_EVERY = 0.25  # seconds: often enough to look alive, rare enough to keep the file small

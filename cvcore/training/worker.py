@@ -13,7 +13,8 @@ from cvcore import paths
 from cvcore.errors import ConfigError
 from cvcore.training.history import Epoch
 from cvcore.training.queue import Queue, slots
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from cvcore.plots import curves
 from cvcore.training import worker
 from cvcore.training.queue import Queue
 from cvcore.training.reading import overfits_since
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import chart, errors_as_lines
 from cvcore.ui.numbers import duration, short
 from cvcore.ui.runs import colours, label, store, submit

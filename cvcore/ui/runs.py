@@ -11,7 +11,8 @@ from cvcore.recipes.matching import match
 from cvcore.training import notes
 from cvcore.training.estimates import estimates
 from cvcore.training.queue import Queue
-from cvcore.training.runs import Run, RunStore, default_store
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore, default_store
 from cvcore.training.worker import ensure_worker
 from cvcore.ui.frame import metric_row
 from cvcore.ui.numbers import duration, short

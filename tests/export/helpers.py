@@ -9,7 +9,8 @@ from cvcore.config import parse_config
 from cvcore.training.check import checked
 from cvcore.training.job import execute
 from cvcore.training.queue import Queue
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 

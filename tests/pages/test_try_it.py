@@ -11,7 +11,8 @@ from streamlit.testing.v1 import AppTest
 from cvcore import paths
 from cvcore.data import catalog
 from cvcore.errors import DataError
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 from cvcore.ui import uploads
 from cvcore.ui.training import take_away, try_it
 from tests.pages.helpers import button, checked, figure, widget

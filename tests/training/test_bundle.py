@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from cvcore import paths
 from cvcore.errors import RunError
 from cvcore.training import bundle, notes
-from cvcore.training.runs import RunStore, run_lock
+from cvcore.training.run import run_lock
+from cvcore.training.runs import RunStore
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from cvcore.data.stats import normalization
 from cvcore.errors import RunError
 from cvcore.training.features import features, head_inputs, trained_network
 from cvcore.training.job import load_weights
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 DIGITS = "digits-lenet5-d5bfe282d590"
 PERCEPTRON = "digits-perceptron-a7502988f9e0"

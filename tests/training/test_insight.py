@@ -19,7 +19,8 @@ from cvcore.training.insight import histograms, stored, through
 from cvcore.training.insight.gradcam import grad_cam, last_place, places
 from cvcore.training.insight.replay import Replay, epochs_to_see
 from cvcore.training.kept_epochs import kept_epochs
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 DIGITS = "digits-lenet5-d5bfe282d590"
 PERCEPTRON = "digits-perceptron-a7502988f9e0"

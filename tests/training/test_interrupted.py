@@ -18,7 +18,8 @@ from cvcore.training import job
 from cvcore.training.check import checked
 from cvcore.training.job import execute, load_weights
 from cvcore.training.queue import Queue
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 from tests.training.test_job import make, trained, without_seconds
 
 KILLS = 8 if os.environ.get("CI") else 50

@@ -18,7 +18,8 @@ from cvcore.training import events
 from cvcore.training.check import checked
 from cvcore.training.job import execute, load_weights
 from cvcore.training.queue import Queue
-from cvcore.training.runs import Run, RunStore, is_locked
+from cvcore.training.run import Run, is_locked
+from cvcore.training.runs import RunStore
 
 ROOT = Path(__file__).resolve().parents[2]
 

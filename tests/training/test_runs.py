@@ -8,7 +8,8 @@ from cvcore.config import SCHEMA_VERSION, parse_config
 from cvcore.errors import RunError
 from cvcore.training import events
 from cvcore.training.queue import Queue
-from cvcore.training.runs import RunStore, run_lock
+from cvcore.training.run import run_lock
+from cvcore.training.runs import RunStore
 
 EPOCH = {"train_loss": 1.0, "train_acc": 0.5, "val_loss": 1.1, "val_acc": 0.4, "lr": 0.1, "seconds": 1.0}
 

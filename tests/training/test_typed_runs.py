@@ -13,7 +13,8 @@ from cvcore.training.check import checked
 from cvcore.training.features import features
 from cvcore.training.job import execute, load_weights
 from cvcore.training.queue import Queue
-from cvcore.training.runs import Run, RunStore
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
 
 # what the zoo's mlp is, written by hand
 MLP = "nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvcore.errors import RunError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 if TYPE_CHECKING:
     import torch

@@ -9,7 +9,7 @@ import numpy as np
 from cvcore.analysis.predictions import Predictions, from_probabilities
 from cvcore.data.dataset import Dataset
 from cvcore.errors import RunError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 
 FILE = "predictions.npz"
 

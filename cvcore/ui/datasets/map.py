@@ -10,7 +10,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.data.files import report
 from cvcore.plots import map as map_plot
 from cvcore.plots import sheet
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import runs as ui_runs
 from cvcore.ui.datasets import map_data, map_jobs, map_view, map_words
 from cvcore.ui.datasets.map_data import PIXELS, Chosen, Question, Shown, Space

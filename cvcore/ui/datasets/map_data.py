@@ -13,7 +13,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.errors import CvcoreError
 from cvcore.models import zoo
 from cvcore.plots import map as map_plot
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import runs as ui_runs
 
 SEED = 0

@@ -16,7 +16,7 @@ import streamlit as st
 from cvcore.analysis import embedding
 from cvcore.analysis.embedding import Embedding
 from cvcore.errors import CvcoreError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.datasets.map_data import SEED, Question, Space
 from cvcore.ui.preload import start_loading_torch
 

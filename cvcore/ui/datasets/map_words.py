@@ -5,7 +5,7 @@ import streamlit as st
 from cvcore.analysis import embedding
 from cvcore.analysis.embedding import Separation
 from cvcore.data.dataset import Dataset
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import runs as ui_runs
 from cvcore.ui.datasets import map_data
 from cvcore.ui.datasets.map_data import PIXELS, Chosen, Question, Shown

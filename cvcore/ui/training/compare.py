@@ -9,7 +9,7 @@ import streamlit as st
 from cvcore.plots import curves
 from cvcore.training import comparison
 from cvcore.training.comparison import Repeats
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import LABELS, chart, escaped
 from cvcore.ui.runs import colours, label
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.live_curves import live_curves
 from cvcore.ui.runs import result_metrics, store
 from cvcore.ui.training import preflight

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.runs import label, store
 
 

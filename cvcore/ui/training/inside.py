@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cvcore.training.insight.stored import predictions_file
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import body
 from cvcore.ui.training.inside_data import replay
 from cvcore.ui.training.inside_image import choose_image, fits

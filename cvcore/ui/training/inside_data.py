@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cvcore.errors import RunError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.architectures.defaults import following
 from cvcore.ui.data import progress_bar
 

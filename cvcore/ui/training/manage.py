@@ -8,7 +8,7 @@ import streamlit as st
 
 from cvcore.errors import CvcoreError
 from cvcore.training import bundle, notes
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import errors_as_lines, escaped, tell_next
 from cvcore.ui.runs import label, run_table, store
 

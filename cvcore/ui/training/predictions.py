@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cvcore.training.insight.stored import splits_of
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import body
 from cvcore.ui.training.predictions_runs import SPLITS, choose, finished, is_same_task, look
 

@@ -12,7 +12,7 @@ from cvcore.data.dataset import Dataset
 from cvcore.errors import CvcoreError, RunError
 from cvcore.plots import sheet
 from cvcore.training.insight.stored import Stored, images_of, predictions_file, stored_predictions
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.architectures.defaults import following
 from cvcore.ui.frame import escaped, is_dark

@@ -11,7 +11,7 @@ from cvcore.config import RunConfig, parse_config
 from cvcore.data import catalog
 from cvcore.errors import CvcoreError
 from cvcore.training.estimates import MEMORY_LIMIT, estimates
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import escaped
 from cvcore.ui.numbers import duration, short

@@ -9,7 +9,7 @@ import streamlit as st
 from cvcore.plots.published import Beside, published_curves
 from cvcore.recipes.matching import Match, match
 from cvcore.recipes.recipe import Published
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import chart, errors_as_lines, escaped, metric_row
 from cvcore.ui.numbers import short
 from cvcore.ui.runs import colours, label, store

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cvcore.errors import RunError
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui.frame import escaped
 from cvcore.ui.preload import wait_for_torch
 from cvcore.ui.runs import store

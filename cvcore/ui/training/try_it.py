@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image
 
 from cvcore.plots import sheet, tried
-from cvcore.training.runs import Run
+from cvcore.training.run import Run
 from cvcore.ui import uploads
 from cvcore.ui.datasets.originals import original
 from cvcore.ui.frame import chart, escaped, is_dark
