@@ -1,18 +1,15 @@
 """The engine against the loop that tutorials write, and against the least that the same network can take.
 
-    CVCORE_DATA=DIR python -m benchmarks.training [tutorial] [limit] [seeds] [pages]
+    CVCORE_DATA=DIR python -m benchmarks.training [tutorial] [limit] [seeds]
 
 DIR holds MNIST in torchvision's layout. Side by side in one process (seeds: alternating processes), one thread,
-in turns; medians and their ratios. Without words all four are measured.
+in turns; medians and their ratios. Without words all three are measured.
 
 tutorial  datasets.MNIST, ToTensor, a DataLoader without workers, and the loop around it, training epoch only
 limit     a bare loop over normalised tensors in memory; the engine with progress, events and checkpoints on disk
 seeds     the command line with three seeds against one
-pages     reruns of the Training page while a worker trains at full speed
 """
 
-import json
-import os
 import statistics
 import subprocess
 import sys
@@ -147,45 +144,9 @@ def seeds(folder: Path) -> None:
     print(f"two-conv, 10 epochs: 1 seed {one:.1f} s, 3 seeds {three:.1f} s: {three / one:.2f} times (wanted 2.7)")
 
 
-def pages(folder: Path) -> None:
-    """Reruns of the page's script, 60 of them, idle and while lenet5 trains."""
-    from streamlit.testing.v1 import AppTest
-
-    os.environ["CVCORE_RUNS"] = str(folder / "pages")
-    app = AppTest.from_file(str(Path(__file__).parents[1] / "streamlit_app.py"), default_timeout=120)
-    app.switch_page("pages/3_Training.py")
-    app.run()
-    idle = _reruns(app)
-    command = [sys.executable, "-m", "cvcore", "train", "--data", "mnist", "--model", "lenet5", "--batch-size", "16"]
-    # as the worker that pages start: of lower priority than the server
-    trainer = subprocess.Popen(
-        [*command, "--epochs", "500", "--seeds", "2"], stdout=subprocess.DEVNULL, preexec_fn=lambda: os.nice(10)
-    )
-    try:
-        time.sleep(15)
-        busy = _reruns(app)
-    finally:
-        trainer.terminate()
-        subprocess.run([sys.executable, "-m", "cvcore", "runs", "--json"], stdout=subprocess.DEVNULL, check=True)
-        for run in (folder / "pages").glob("*/run.json"):
-            (run.parent / "cancel").touch()
-    print("page reruns " + json.dumps({"idle": idle, "while two runs train": busy}) + " ms (wanted: 95 % under 300)")
-
-
-def _reruns(app) -> dict[str, float]:
-    taken = []
-    for turn in range(60):
-        app.number_input(key="train-epochs").set_value(5 + turn % 7)
-        started = time.perf_counter()
-        app.run()
-        taken.append(1000 * (time.perf_counter() - started))
-    ordered = sorted(taken)
-    return {"median": round(statistics.median(taken)), "p95": round(ordered[int(0.95 * len(ordered))])}
-
-
 def main() -> None:
     torch.set_num_threads(1)
-    parts = {"tutorial": tutorial, "limit": limit, "seeds": seeds, "pages": pages}
+    parts = {"tutorial": tutorial, "limit": limit, "seeds": seeds}
     with tempfile.TemporaryDirectory() as name:
         for word in sys.argv[1:] or parts:
             parts[word](Path(name))

@@ -9,6 +9,11 @@ from typing import Any, Literal
 
 from filelock import FileLock, Timeout
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from cvcore.config import RunConfig, parse_config
 from cvcore.errors import RunError
 from cvcore.training import events
@@ -147,14 +152,26 @@ def run_lock(folder: Path) -> FileLock:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether somebody trains the run in `folder`.
-
-    Two who look at once may see each other's look; a short patience tells that from a trainer, who stays.
-    """
-    if not (folder / "run.lock").exists():
+    """Whether somebody trains the run in `folder`. It is asked with every rerun of a page, so it does not wait."""
+    file = folder / "run.lock"
+    if not file.exists():
         return False
+    if fcntl is None:
+        return _is_taken(run_lock(folder))
     try:
-        with run_lock(folder).acquire(timeout=0.1, poll_interval=0.02):
+        with file.open("rb") as looked_at:
+            fcntl.flock(looked_at, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: those who look do not meet each other
+        return False
+    except BlockingIOError:
+        return True
+    except OSError:  # it is gone
+        return False
+
+
+def _is_taken(lock: FileLock) -> bool:
+    """The same where locks cannot be shared: a short patience tells a trainer, who stays, from another look."""
+    try:
+        with lock.acquire(timeout=0.1, poll_interval=0.02):
             return False
     except Timeout:
         return True
