@@ -9,6 +9,7 @@ from cvcore.errors import CvcoreError
 from cvcore.recipes.recipe import Recipe
 from cvcore.training.run import Run
 from cvcore.ui import data as ui_data
+from cvcore.ui import held
 from cvcore.ui.frame import errors_as_lines, frame
 from cvcore.ui.runs import label, make_ready, run_table, store, submit
 from cvcore.ui.training import lr_finder, manage, preflight, recipes, remarks, seeds
@@ -72,7 +73,7 @@ def train(*configs: RunConfig, fresh: bool = False) -> None:
     found = submit(*configs, fresh=fresh)
     new = [run.run_id for run, _ in found]
     shown = [each for each in st.session_state.get("shown_runs", []) if each not in new]
-    st.session_state["runs"] = [*new, *shown][:8] if st.session_state.get("overlay") else new
+    held.put("runs", [*new, *shown][:8] if st.session_state.get("overlay") else new)
     st.session_state["cached"] = new[0] if len(found) == 1 and found[0][1] else None
 
 
@@ -132,6 +133,7 @@ def show_runs(values: dict) -> None:
 def choose_runs(runs: list[Run], values: dict) -> list[str]:
     """Ids of the runs to look at; they are in the address."""
     labels = {run.run_id: label(run) for run in runs}
+    held.renew("runs")
     if "runs" not in st.session_state:  # the first visit, or back from another page
         st.session_state["runs"] = runs_to_show(runs, values)
     st.session_state["runs"] = [each for each in st.session_state["runs"] if each in labels]  # one may be gone
@@ -158,6 +160,7 @@ def choose_section() -> str:
     """What to look at."""
     if len(SECTIONS) == 1:
         return next(iter(SECTIONS))
+    held.renew("section")
     return st.pills(
         "Look at",
         list(SECTIONS),

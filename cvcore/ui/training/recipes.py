@@ -8,6 +8,7 @@ from cvcore.config import RunConfig, TrainConfig, parse_config
 from cvcore.data import catalog
 from cvcore.recipes import library, start
 from cvcore.recipes.recipe import ANY_DATA, Recipe
+from cvcore.ui import held
 from cvcore.ui.data import OWN_SIZE, progress_bar
 from cvcore.ui.frame import errors_as_lines, escaped, tell_next
 from cvcore.ui.runs import store
@@ -186,4 +187,4 @@ def started(recipe: Recipe | None) -> bool:
 def show_figures(recipe: Recipe | None) -> None:
     """Let the page show the published figures of what was started, where there are some."""
     if recipe and recipe.published.val_acc:
-        st.session_state["section"] = "Published"
+        held.put("section", "Published")
