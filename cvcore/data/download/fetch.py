@@ -29,8 +29,8 @@ _DISK_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}  # Windows k
 class Remote:
     """A file to download: its address, where it belongs below the data folder, and how to tell that it is right.
 
-    `md5` and `sha256` are in hexadecimal, `size` in bytes; each may be left out. `others` are further addresses of the
-    same file, asked in turn when `url` fails.
+    `md5` and `sha256` are in hexadecimal, the latter all of it or its first digits; `size` is in bytes; each may be
+    left out. `others` are further addresses of the same file, asked in turn when `url` fails.
     """
 
     url: str
@@ -47,19 +47,20 @@ def fetch(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     *,
     name: str = "",
+    instead: str = "the bundled sets work without it",
 ) -> list[Path]:
     """Paths of `remotes` below `root`, each downloaded unless it is there and right already.
 
     A file grows as `NAME.part`, and the next call goes on with that. `on_progress` hears (bytes done, bytes in all)
     over all files about ten times a second, also while the line is silent and while a file is checked; a file whose
     size nobody has told yet counts with what has come of it. It may raise, which stops the download. `name` is what
-    error messages call the whole. Raises DataError that names the address, the cause and where a file fetched by hand
-    belongs; ConfigError if CVCORE_MIRROR is no address.
+    error messages call the whole, `instead` what they say still works. Raises DataError that names the address, the
+    cause and where a file fetched by hand belongs; ConfigError if CVCORE_MIRROR is no address.
     """
     addresses = [[mirrored(url) for url in (remote.url, *remote.others)] for remote in remotes]
     tally = _Tally(remotes, root, on_progress)
     tally.tell()
-    found = [_fetch_one(*each, root, tally, name) for each in zip(remotes, addresses, strict=True)]
+    found = [_fetch_one(*each, root, tally, name, instead) for each in zip(remotes, addresses, strict=True)]
     tally.tell(at_once=True)
     return found
 
@@ -79,8 +80,11 @@ def what_is_wrong(path: Path, remote: Remote, tick: Callable[[], None] = lambda:
                 digest.update(piece)
             tick()
     for kind, digest in digests.items():
-        if digest.hexdigest() != getattr(remote, kind).lower():
-            return f"not the right file: its {kind.upper()} is {digest.hexdigest()}, not {getattr(remote, kind)}"
+        told = getattr(remote, kind)
+        found = digest.hexdigest()[: len(told)] if kind == "sha256" else digest.hexdigest()
+        if found != told.lower():
+            begins = "is" if len(found) == 2 * digest.digest_size else "begins with"
+            return f"not the right file: its {kind.upper()} {begins} {found}, not {told}"
     return ""
 
 
@@ -120,7 +124,7 @@ class _Tally:
             self.tell()
 
 
-def _fetch_one(remote: Remote, addresses: list[str], root: Path, tally: _Tally, name: str) -> Path:
+def _fetch_one(remote: Remote, addresses: list[str], root: Path, tally: _Tally, name: str, instead: str) -> Path:
     """Path of `remote` below `root`, where it is right."""
     target = root / remote.path
     try:
@@ -130,11 +134,12 @@ def _fetch_one(remote: Remote, addresses: list[str], root: Path, tally: _Tally, 
                 if not _is_right(target, remote, tally):  # nobody else has fetched it while we waited
                     _bring(remote, addresses, target, tally)
     except LineError as error:
-        raise DataError(_failed(str(error), target, name)) from error
+        raise DataError(_failed(str(error), target, name, instead)) from error
     except OSError as error:
         if error is tally.raised:
             raise
-        raise DataError(_failed(f"{addresses[0]} ({_disk_trouble(error, target)})", target, name)) from error
+        causes = f"{addresses[0]} ({_disk_trouble(error, target)})"
+        raise DataError(_failed(causes, target, name, instead)) from error
     size = _size(target)
     tally.count(remote.path, size, size)
     return target
@@ -235,11 +240,11 @@ def _disk_trouble(error: OSError, target: Path) -> str:
     return f"cannot write to {target.parent}: {reason_of(error)}"
 
 
-def _failed(causes: str, target: Path, name: str) -> str:
+def _failed(causes: str, target: Path, name: str, instead: str) -> str:
     """The one line for a failure: what, from where and why, and what to do."""
     kept = "try again to go on where it stopped, " if _size(_part(target)) else ""
     mirror = "mend CVCORE_MIRROR" if os.environ.get("CVCORE_MIRROR") else "set CVCORE_MIRROR to the address of a mirror"
     return (
         f"{name or target.name} could not be downloaded from {causes}; {kept}fetch it by hand into {target}, "
-        f"or {mirror}; the bundled sets work without it"
+        f"or {mirror}; {instead}"
     )

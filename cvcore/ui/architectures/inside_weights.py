@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,6 +13,8 @@ import streamlit as st
 from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.fit import image_text
+from cvcore.transfer.published import fill
+from cvcore.transfer.published import published as weights_of
 from cvcore.ui.architectures.defaults import following
 from cvcore.ui.glossary import tip
 from cvcore.ui.runs import store
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 UNTRAINED = "untrained"
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std, of torchvision's published weights
 KEPT_BYTES = 150e6  # of weights: larger networks are built for each look and let go
 MOST_BYTES = 2e9
 _ONE_AT_A_TIME = threading.Lock()  # hooks are on shared networks; and no two large ones are held at once
@@ -62,7 +61,7 @@ def choose(name: str, image: tuple[int, int, int], classes: int) -> Weights:
     """The chosen weights. With those of a run, or published ones, the network is that which they were made for."""
     spec = zoo.find(name)
     runs = {run.run_id: run for run in store().list() if run.status == "done" and run.config.model.name == spec.name}
-    published = _published(name)
+    published = {found.entry: found for found in weights_of(name) if found.on_disk}
     options = [UNTRAINED, *runs, *published]
     shipped = [
         run_id for run_id, run in runs.items() if run.shipped and _run_weights(name, run_id, run.when).image == image
@@ -81,9 +80,10 @@ def choose(name: str, image: tuple[int, int, int], classes: int) -> Weights:
     if which in runs:
         return _run_weights(name, which, runs[which].when)
     if which in published:
-        mean, std = _published_normalisation(name, which)
-        labels = tuple(_entry(name, which).meta["categories"])
-        return Weights(name, image, len(labels), "published", which, mean=mean, std=std, labels=labels)
+        found = published[which]
+        return Weights(
+            name, image, found.classes, "published", which, mean=found.mean, std=found.std, labels=found.labels
+        )
     seed = st.number_input(
         "Seed",
         0,
@@ -141,7 +141,7 @@ def _built(weights: Weights) -> nn.Module:
         torch.manual_seed(weights.seed)
         model = zoo.build(weights.name, weights.image, weights.classes).eval().requires_grad_(False)
     if weights.kind == "published":
-        _load_published(model, weights)
+        fill(model, next(found for found in weights_of(weights.name) if found.entry == weights.which))
     return model
 
 
@@ -155,56 +155,3 @@ def _run_weights(name: str, run_id: str, when: float) -> Weights:
     mean, std = normalization(source, config.data.normalize)
     shape, classes = source.image_shape, source.classes
     return Weights(name, shape, len(classes), "run", run_id, mean=mean, std=std, labels=classes, stamp=when)
-
-
-def _torchvision_name(name: str) -> str:
-    return name.removeprefix(zoo.THEIRS)
-
-
-def _entry(name: str, which: str):
-    """torchvision's entry for these weights."""
-    import torchvision
-
-    return torchvision.models.get_model_weights(_torchvision_name(name))[which]
-
-
-def _published(name: str) -> list[str]:
-    """Names of torchvision's weights for the network of that name whose files are in torch's hub cache."""
-    import torchvision
-
-    try:
-        entries = torchvision.models.get_model_weights(_torchvision_name(name))
-    except ValueError:  # a network that torchvision does not have
-        return []
-    return list(dict.fromkeys(entry.name for entry in entries if _file(entry).is_file()))
-
-
-def _file(entry) -> Path:
-    import torch
-
-    return Path(torch.hub.get_dir()) / "checkpoints" / Path(entry.url).name
-
-
-def _published_normalisation(name: str, which: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    preset = _entry(name, which).transforms()
-    return tuple(getattr(preset, "mean", IMAGENET[0])), tuple(getattr(preset, "std", IMAGENET[1]))
-
-
-def _load_published(model: nn.Module, weights: Weights) -> None:
-    """Put torchvision's weights into `model`, ours or theirs. Raises ModelError where they do not belong to it."""
-    import torch
-
-    file = _file(_entry(weights.name, weights.which))
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-        # as torchvision does: its DenseNet files are older than the names "norm1", "conv1" inside dense layers
-        old = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d\.)")
-        state = {old.sub(r"\1\2", key): value for key, value in state.items()}
-        known = model.state_dict()
-        model.load_state_dict({key: value for key, value in state.items() if key in known or "aux" not in key.lower()})
-    except Exception as error:  # a damaged file raises many kinds
-        raise ModelError(
-            f"{file} does not hold the weights of {weights.name}: delete it, or choose other weights"
-        ) from error
-    if hasattr(model, "transform_input"):  # GoogLeNet and Inception bring ImageNet's normalisation to their own
-        model.transform_input = True

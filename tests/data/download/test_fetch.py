@@ -15,6 +15,7 @@ from cvcore.errors import ConfigError, DataError
 
 BODY = np.random.default_rng(0).bytes(300_000)
 MD5 = hashlib.md5(BODY).hexdigest()
+SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,17 @@ def test_a_file_that_is_there_but_wrong_is_replaced(server, tmp_path):
     (tmp_path / "set/a.bin").write_bytes(b"something else")
     fetch([remote_of(server)], tmp_path)
     assert (tmp_path / "set/a.bin").read_bytes() == BODY
+
+
+@pytest.mark.parametrize("digits", [8, 10, 64])
+def test_the_first_digits_of_a_checksum_will_do(server, tmp_path, digits):
+    fetch([remote_of(server, md5="", sha256=SHA256[:digits].upper())], tmp_path)
+    assert (tmp_path / "set/a.bin").read_bytes() == BODY
+
+
+def test_what_still_works_is_said(server, tmp_path):
+    with pytest.raises(DataError, match=r"to the address of a mirror; shapes work$"):
+        fetch([Remote(f"{server.address}/no", "no")], tmp_path, instead="shapes work")
 
 
 def test_only_the_rest_is_asked_for_and_sent(server, tmp_path):
@@ -210,6 +222,7 @@ def test_further_addresses_are_asked_in_turn(server, tmp_path):
     [
         ({"md5": "0" * 32}, f"not the right file: its MD5 is {MD5}, not {'0' * 32}"),
         ({"sha256": "1" * 64}, "not the right file: its SHA256 is"),
+        ({"sha256": "1" * 8}, f"its SHA256 begins with {SHA256[:8]}, not 11111111"),
         ({"md5": "", "size": 7}, "it has 300,000 bytes and should have 7"),
     ],
 )
