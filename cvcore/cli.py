@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from cvcore.commands import compare as compare_commands
 from cvcore.commands import data as data_commands
+from cvcore.commands import evaluate as evaluate_commands
 from cvcore.commands import export as export_commands
 from cvcore.commands import geometry as geometry_commands
 from cvcore.commands import lint as lint_commands
@@ -26,8 +27,10 @@ from cvcore.commands import recipes as recipe_commands
 from cvcore.commands import runs as runs_commands
 from cvcore.commands import summary as summary_commands
 from cvcore.commands import training as training_commands
+from cvcore.commands import transfer as transfer_commands
+from cvcore.commands import weights as weights_commands
 from cvcore.commands.terminal import image_shape
-from cvcore.config import DataConfig, TrainConfig
+from cvcore.config import DataConfig, TrainConfig, TransferConfig
 from cvcore.data.damage.spec import Damage
 from cvcore.errors import ConfigError, CvcoreError
 from cvcore.models import typed
@@ -98,6 +101,10 @@ def _parser() -> argparse.ArgumentParser:
 
     command("models", model_commands.models, "List the networks.")
 
+    weights = command("weights", weights_commands.weights, "List the weights that torchvision publishes.")
+    weights.add_argument("network", nargs="?", metavar="NETWORK", help="only those of this one, see `models`")
+    weights.add_argument("--download", metavar="KEY", help="fetch these, by the name that the list has")
+
     summary = command("summary", summary_commands.summary, "Print a network's layers, with their costs and memory.")
     field = command("rf", receptive_commands.rf, "Print the receptive field of every layer.")
     lint = command("lint", lint_commands.lint, "Say what a reviewer would say of a network, or of a recipe.")
@@ -154,6 +161,18 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
     _add_runs_folder(predict)
 
+    evaluate = command(
+        "evaluate", evaluate_commands.evaluate, "Test a run again: mirrored, at several scales, in crops, densely."
+    )
+    evaluate.add_argument("run_id", metavar="RUN", help="a finished run, see `runs`")
+    evaluate.add_argument(
+        "--protocols",
+        metavar="A,B",
+        help="some of single, flip, multiscale, tencrop, dense, dense+multicrop; default: all of them",
+    )
+    evaluate.add_argument("--limit", type=int, metavar="N", help="only N images, evenly spread over the test images")
+    _add_runs_folder(evaluate)
+
     export = command(
         "export", export_commands.export, "Write a run's weights, code and golden images, which test themselves."
     )
@@ -161,6 +180,34 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--out", required=True, metavar="DIR", help="folder to make; nothing is overwritten")
     export.add_argument("--data", action="store_true", help="write the run's images even if they are large")
     _add_runs_folder(export)
+
+    transfer = command("transfer", transfer_commands.transfer, "Compare ways to reuse a trained network on other data.")
+    transfer.add_argument("--data", required=True, metavar="NAME_OR_DIR", help="data set, see `datasets`, or a folder")
+    transfer.add_argument(
+        "--per-class", type=int, default=0, metavar="N", help="learn from so many images a class; 0 = all"
+    )
+    transfer.add_argument("--backbone", default="bn-cnn", metavar="MODEL", help="network to reuse; default bn-cnn")
+    transfer.add_argument(
+        "--weights",
+        default="glyphs",
+        metavar="W",
+        help="glyphs or shapes (backbones that ship with the app), imagenet (torchvision's), none, a file, a run's id",
+    )
+    transfer.add_argument(
+        "--strategies",
+        default="scratch,features,finetune",
+        metavar="A,B,…",
+        help="some of scratch, features, frozen, finetune, discriminative, warmup-finetune, gradual",
+    )
+    transfer.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="draws images, first weights and order; default 0"
+    )
+    _add_fields(transfer, TransferConfig, only=("head", "factor", "unfreeze"))
+    _add_fields(transfer, DataConfig, only=("size", "fit", "normalize"))
+    _add_fields(transfer, TrainConfig, leave_out=("seed", "faults"))
+    transfer.add_argument("--fresh", action="store_true", help="train again even if the same runs are there")
+    transfer.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute")
+    _add_runs_folder(transfer)
 
     worker = command("worker", training_commands.worker, "Train queued runs in order, then wait for more.")
     worker.add_argument("--once", action="store_true", help="end as soon as the queue is empty")
@@ -178,10 +225,14 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", metavar="MODEL", type=typed.read, help=A_NETWORK)
     _add_fields(parser, TrainConfig)
     _add_fields(parser, DataConfig, leave_out=("name", "fingerprint"))
-    parser.add_argument("--from", dest="source", metavar="RUN", help="start from this run's weights, with a new head")
     parser.add_argument(
-        "--strategy", metavar="frozen|finetune", help="with --from: train the new head only, or everything"
+        "--from",
+        dest="source",
+        default=argparse.SUPPRESS,
+        metavar="RUN",
+        help="start from the weights of this run, of torchvision:NAME.WHICH or of file:DIGEST, with a new head",
     )
+    _add_fields(parser, TransferConfig, leave_out=("source",))
     _add_runs_folder(parser)
     parser.add_argument(
         "--device", metavar="auto|cpu|cuda|mps", help="where to compute; default: CVCORE_DEVICE or auto"
@@ -208,6 +259,7 @@ def _add_fields(
     """One option for each field of `config`. Values stay text: the config itself says what is allowed."""
     for name, field in config.model_fields.items():
         if name not in leave_out and (not only or name in only):
-            text = f"{field.description}; default {field.default}".replace("%", "%%")
+            default = "" if field.is_required() else f"; default {field.default}"
+            text = f"{field.description}{default}".replace("%", "%%")
             option = f"--{name.replace('_', '-')}"
             parser.add_argument(option, dest=name, default=argparse.SUPPRESS, metavar="X", help=text)

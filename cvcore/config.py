@@ -65,9 +65,10 @@ class DataConfig(_Frozen):
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the training images held out for validation")
     split_seed: int = Field(0, ge=0, lt=2**31, description="seed that chooses the held-out and the few images")
     per_class: int = Field(0, ge=0, description="train on so many images of each class; 0 = all")
-    normalize: Literal["dataset", "half", "none"] = Field(
+    normalize: Literal["dataset", "half", "none", "imagenet"] = Field(
         "dataset",
-        description="dataset: mean 0 and std 1 over the training images · half: -1..1 · none: 0..1",
+        description="dataset: mean 0 and std 1 over the training images · half: -1..1 · none: 0..1 · imagenet: as "
+        "networks that were trained on ImageNet want it",
     )
 
 
@@ -199,11 +200,46 @@ class TrainConfig(_Frozen):
             raise ValueError("warmup: onecycle begins with one of its own; choose another schedule or 0")
 
 
-class TransferConfig(_Frozen):
-    """Start from the best weights of an earlier run, with a new head. (From scratch is a run without this.)"""
+Strategy = Literal["features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual"]
+Head = Literal["replace", "linear", "mlp", "append", "append-softmax"]
+# a run's id, torchvision's name for weights that it publishes, or the digest of a file that somebody brought
+SOURCE_PATTERN = rf"{RUN_ID_PATTERN}|^torchvision:[A-Za-z0-9_]+\.[A-Za-z0-9_]+$|^file:[0-9a-f]{{12}}$"
 
-    source: RunId
-    strategy: Literal["frozen", "finetune"]
+
+class TransferConfig(_Frozen):
+    """Start from weights that were learnt before, with a new head. (From scratch is a run without this.)"""
+
+    source: Annotated[str, Field(pattern=SOURCE_PATTERN, description="where the weights come from")]
+    strategy: Strategy = Field(
+        description="features: the backbone runs once, a new head learns from what it gave · frozen: it runs in every "
+        "epoch, but only the head learns · finetune: everything learns · discriminative: the backbone more slowly, by "
+        "factor · warmup-finetune: the head alone for unfreeze epochs, then everything, slower by factor · gradual: "
+        "every unfreeze epochs one more block from the top learns, slower by factor"
+    )
+    head: Head = Field(
+        "replace",
+        description="replace: the last layer is new · linear: one new layer in place of all behind the convolutions · "
+        "mlp: two new layers with a ReLU in place of the last · append: a new layer behind the old head · "
+        "append-softmax: and a softmax behind that, which is a mistake that was published",
+    )
+    factor: float = Field(0.1, gt=0, le=1, description="share of the learning rate that reused layers get")
+    unfreeze: int = Field(1, ge=1, le=100_000, description="epochs before (more of) the backbone learns")
+    statistics: Literal["frozen", "moving"] = Field(
+        "frozen", description="BatchNorm statistics of a backbone that does not learn · moving: a mistake, on purpose"
+    )
+
+    @model_validator(mode="after")
+    def _values_fit_together(self) -> "TransferConfig":
+        users = {
+            "factor": ("discriminative", "warmup-finetune", "gradual"),
+            "unfreeze": ("warmup-finetune", "gradual"),
+            "statistics": ("frozen",),
+        }
+        for name, strategies in users.items():
+            default = type(self).model_fields[name].default
+            if self.strategy not in strategies and getattr(self, name) != default:
+                raise ValueError(f"{name}: it belongs to {' or '.join(strategies)}; the strategy is {self.strategy!r}")
+        return self
 
 
 class RunConfig(_Frozen):

@@ -8,7 +8,8 @@ from cvcore.config import parse_config
 from cvcore.data import catalog
 from cvcore.models import zoo
 from cvcore.training.check import checked
-from cvcore.training.job import execute, load_weights
+from cvcore.training.checkpoint import load_weights
+from cvcore.training.job import execute
 from cvcore.training.queue import Queue
 from cvcore.training.runs import RunStore
 

@@ -132,10 +132,10 @@ def _given(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
         values["data"]["name"] = catalog.resolve(options.data)
     if options.model:
         values["model"]["name"] = options.model
-    if options.source or options.strategy:
-        if not (options.source and options.strategy):
-            raise ConfigError("--from RUN and --strategy frozen|finetune belong together: give both or none")
-        values["transfer"] = {name: given[name] for name in TransferConfig.model_fields}
+    if transfer := part(TransferConfig):
+        if not {"source", "strategy"} <= transfer.keys():
+            raise ConfigError("--from and --strategy belong together, and --head needs both: give both or none")
+        values["transfer"] = transfer
     return values
 
 

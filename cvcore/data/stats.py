@@ -14,6 +14,7 @@ from cvcore.files import write_atomically
 
 log = logging.getLogger(__name__)
 
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))  # mean and std of its training images, red green blue
 FILE = "stats-1.npz"  # the number is raised when what is measured changes
 BLOCK = 16_000_000  # bytes of images measured at a time
 MEAN_SIDE = 64  # pixels: mean images are measured on images reduced to at most this
@@ -90,9 +91,13 @@ def pixel_stats(dataset: Dataset) -> PixelStats:
 def normalization(dataset: Dataset, mode: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """(mean, std) per channel, scale 0..1, that Normalize subtracts and divides by in this mode.
 
-    "dataset": of the training split; "half": 0.5 and 0.5; "none": 0 and 1.
+    "dataset": of the training split; "half": 0.5 and 0.5; "none": 0 and 1; "imagenet": of ImageNet's training images,
+    which a grey image meets with their means over the channels.
     """
     channels = dataset.image_shape[0]
+    if mode == "imagenet":
+        mean, std = (values if channels == 3 else (sum(values) / 3,) * channels for values in IMAGENET)
+        return mean, std
     if mode == "dataset":
         stats = pixel_stats(dataset)
         # a channel that never varies would divide by zero

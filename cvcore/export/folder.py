@@ -21,7 +21,7 @@ from cvcore.export import weights
 from cvcore.export.golden import golden_images
 from cvcore.export.network import code_of
 from cvcore.training import augmentation
-from cvcore.training.job import prepared
+from cvcore.training.parts import prepared
 from cvcore.training.predict import Classifier, load
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
@@ -141,6 +141,11 @@ class Export:
 
     def _model_code(self) -> bytes:
         dataset, name = self.classifier.dataset, self.run.config.model.name
+        if self.run.config.transfer and self.run.config.transfer.head != "replace":
+            raise RunError(
+                f"there is no code for the head {self.run.config.transfer.head}, only for a replaced one: "
+                "take the weights"
+            )
         code = code_of(name, dataset.image_shape, len(dataset.classes))
         about = f'"""{self.run.config.model.label}, as it was trained in the run {self.run.run_id}."""'
         return f"{about}\n\n{code.text()}".encode()

@@ -16,9 +16,9 @@ from cvcore.data.dataset import Dataset
 from cvcore.errors import RunError
 from cvcore.export.network import Code, code_of, sorted_imports
 from cvcore.training.batches import evaluation_batch
-from cvcore.training.job import Parts
+from cvcore.training.parts import Parts
 from cvcore.training.run import Run
-from cvcore.transfer.strategies import head_name
+from cvcore.transfer.heads import head_name
 
 TEMPLATE = Path(__file__).with_name("repeat.txt")
 MOST_LINES = 120  # of the script: a network that would make it longer stands in model.py beside it
@@ -40,6 +40,13 @@ class Task:
 
 def reason_against(config: RunConfig) -> str:
     """Why there is no script for such a run, in one line; empty where there is one."""
+    if config.transfer and (
+        config.transfer.strategy not in ("frozen", "finetune") or config.transfer.head != "replace"
+    ):
+        return (
+            f"there is no script for {config.transfer.strategy} with the head {config.transfer.head}: only "
+            "frozen and finetune with a replaced head have one; take the weights"
+        )
     wrong = [fault for fault in config.train.faults if fault in CANNOT]
     if not wrong:
         return ""

@@ -48,7 +48,8 @@ class Batches:
     """Mini-batches of the images `indices` of `split`: (float [B, C, H, W] normalised, int64 [B]) on `device`.
 
     With a `generator` the order is drawn anew from it in every epoch; without, it is that of `indices`. `augment` names
-    random changes, drawn from `chance`. Of a `world` of several processes each gets its share of every batch.
+    random changes, drawn from `chance`. Without `mean` values are taken as they are. Of a `world` of several processes
+    each gets its share of every batch.
     """
 
     split: Split
@@ -108,6 +109,8 @@ class Batches:
         images = stored.float()
         if self.augment:
             images = augmented(images, self.augment, self.chance)
+        if not self.mean:  # no images, but features of some
+            return images
         return images.mul_(self._scale).add_(self._shift)
 
     @cached_property

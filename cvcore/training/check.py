@@ -6,12 +6,14 @@ from cvcore.config import ModelConfig, RunConfig
 from cvcore.data import catalog
 from cvcore.data.dataset import Dataset
 from cvcore.data.split import holds_out, training_indices
-from cvcore.errors import ConfigError, RunError
+from cvcore.errors import ConfigError
 from cvcore.models import typed, zoo
 from cvcore.training.batches import batch_sizes
 from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
-from cvcore.transfer.strategies import reuse
+from cvcore.transfer.sources import is_run, source_run, weights_of
+from cvcore.transfer.start import bare
+from cvcore.transfer.strategies import load_body, plan_of
 
 
 def checked(config: RunConfig, store: RunStore) -> RunConfig:
@@ -74,14 +76,20 @@ def _check_normalisation(config: RunConfig, dataset: Dataset, batch: int) -> Non
 
 
 def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
-    source = store.find(config.transfer.source)
-    if source.status != "done":
-        raise RunError(f"{source.run_id} is {source.status}: only a finished run can be transferred from")
-    if source.config.model != config.model:
-        given, trained = config.model.label, source.config.model.label
-        raise ConfigError(f"model: given {given!r}, but {source.run_id} trained {trained!r}; choose that")
-    learnt = source.config.data
-    seen = catalog.open_dataset(learnt.name, learnt.size, learnt.fit)
-    with torch.device("meta"):  # the names and shapes of both networks' weights, without the weights
-        given = zoo.build(config.model.name, seen.image_shape, len(seen.classes)).state_dict()
-        reuse(zoo.build(config.model.name, dataset.image_shape, len(dataset.classes)), given, "finetune")
+    """The weights are there and fit, and the network can be split as the strategy asks; nothing of it is allocated."""
+    transfer = config.transfer
+    if is_run(transfer.source):
+        source = source_run(transfer.source, store)
+        if source.config.model != config.model:
+            given, trained = config.model.label, source.config.model.label
+            raise ConfigError(f"model: given {given!r}, but {source.run_id} trained {trained!r}; choose that")
+    if transfer.strategy == "features" and config.train.augment:
+        raise ConfigError(
+            f"augment: given {', '.join(config.train.augment)}, but features are computed once, of the images as they "
+            "are; choose the strategy frozen, or no augmentation"
+        )
+    weights = {name: value.to("meta") for name, value in weights_of(transfer.source, store).items()}
+    with torch.device("meta"):
+        network = bare(config, dataset.image_shape, len(dataset.classes), weights)
+        load_body(network, weights)
+        plan_of(network, transfer)

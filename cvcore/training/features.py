@@ -1,7 +1,7 @@
 """What a trained network sees in images: the values that enter its head."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import torch
@@ -15,10 +15,11 @@ from cvcore.models import zoo
 from cvcore.models.fit import image_text
 from cvcore.models.modes import evaluation_mode
 from cvcore.training.batches import Batches, evaluation_batch
+from cvcore.training.checkpoint import load_weights
 from cvcore.training.device import choose_device
-from cvcore.training.job import load_weights
 from cvcore.training.run import Run
-from cvcore.transfer.strategies import head_name
+from cvcore.transfer.heads import head_name
+from cvcore.transfer.start import restored
 
 
 def features(
@@ -70,9 +71,8 @@ def trained_network(run: Run) -> tuple[Dataset, nn.Module]:
         raise RunError(f"{run.run_id} needs the images it was trained on, to normalise as it did: {error}") from error
     if config.data.fingerprint and source.fingerprint != config.data.fingerprint:
         raise RunError(f"the images of {config.data.name} have changed since {run.run_id} was trained: train it again")
-    model = zoo.build(config.model.name, source.image_shape, len(source.classes))
     try:
-        model.load_state_dict(load_weights(run.path / "best.pt"))
+        model = restored(config, source.image_shape, len(source.classes), load_weights(run.path / "best.pt"))
     except RuntimeError as error:
         raise RunError(
             f"best.pt of {run.run_id} does not hold the weights of {config.model.label}: train that run again"
@@ -95,12 +95,12 @@ def head_inputs(model: nn.Module) -> Iterator[list[torch.Tensor]]:
 
 
 def _head(model: nn.Module) -> nn.Linear:
-    try:
-        return model.get_submodule(head_name(model))
-    except ModelError as error:
-        raise RunError(
-            f"{type(model).__name__} has no Linear layer whose inputs could be shown: choose another run"
-        ) from error
+    head = None
+    with suppress(ModelError):
+        head = model.get_submodule(head_name(model))
+    if not isinstance(head, nn.Linear):
+        raise RunError(f"{type(model).__name__} has no Linear layer whose inputs could be shown: choose another run")
+    return head
 
 
 def _width(model: nn.Module) -> int:

@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,23 @@ from filelock import Timeout
 
 import cvcore
 from cvcore.config import RunConfig
-from cvcore.data import catalog
-from cvcore.data.dataset import Dataset
-from cvcore.data.split import holds_out, training_indices
-from cvcore.data.stats import normalization
-from cvcore.errors import RunError
 from cvcore.files import reason_of, write_atomically, write_json
-from cvcore.models import zoo
 from cvcore.training import events
-from cvcore.training.batches import Batches, evaluation_batch
+from cvcore.training.checkpoint import load_weights
 from cvcore.training.device import choose_device, use_threads_for, uses_all_cores
 from cvcore.training.history import Epoch
 from cvcore.training.kept_epochs import EpochKeeper
-from cvcore.training.loop import Criterion, Predictions, gives_log_probabilities, predict
+from cvcore.training.loop import Predictions, predict
 from cvcore.training.parallel import ALONE, World, told_by_first
+from cvcore.training.parts import Parts, dataset_of, prepared, trainer_of
 from cvcore.training.queue import STOPS, Queue, Slot, asked_to_stop
 from cvcore.training.run import Run, run_lock
 from cvcore.training.runs import RunStore
 from cvcore.training.teller import Teller
 from cvcore.training.trainer import Callbacks, Stopped, Trainer
-from cvcore.transfer.strategies import reuse
+from cvcore.transfer.cache import head_of, on_features
+
+TELL_FEATURES = 0.5  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -105,32 +102,34 @@ def _train(
 ) -> dict[str, Any]:
     """{"best", "test"} of the finished run."""
     config = run.config
-    dataset = _dataset_of(config)
+    dataset = dataset_of(config)
     device = choose_device()
-    parts = prepared(config, dataset, store, device, world)
+    images = parts = prepared(config, dataset, store, device, world)
     use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
     if slot is not None and uses_all_cores(device):
         slot.wait_until_alone(lambda: asked_to_stop(run.path))
     _write_start(run, parts, device, world)
 
+    if config.transfer and config.transfer.strategy == "features":
+        parts = _on_features(run, parts)
     teller = Teller(run.path, config.train.epochs, len(parts.train), on_epoch)
     keeper = EpochKeeper(run.path, config.train.epochs)
-    trainer = _trainer(config, parts, teller.callbacks(keeper))
+    trainer = trainer_of(config, parts, teller.callbacks(keeper))
     if (run.path / "last.pt").is_file():
         trainer.load_state(load_weights(run.path / "last.pt"))
         teller.repeat_missing(trainer.history, run)
     else:
         keeper.keep(0, parts.model)
     trainer.fit()
-    return _finish(run, trainer, parts)
+    return _finish(run, trainer, parts, images)
 
 
 def assist(config: RunConfig, store: RunStore, folder: Path, world: World) -> None:
     """Compute this process's share of a run that the first process of `world` trains in `folder`."""
-    dataset, device = _dataset_of(config), choose_device()
+    dataset, device = dataset_of(config), choose_device()
     parts = prepared(config, dataset, store, device, world)
     use_threads_for(parts.model, torch.zeros(config.train.batch_size, *dataset.image_shape, device=device))
-    trainer = _trainer(config, parts, Callbacks())
+    trainer = trainer_of(config, parts, Callbacks())
     if (folder / "last.pt").is_file():
         trainer.load_state(load_weights(folder / "last.pt"))
     with suppress(Stopped):
@@ -138,90 +137,28 @@ def assist(config: RunConfig, store: RunStore, folder: Path, world: World) -> No
         _predictions(trainer, parts, folder)
 
 
-def _dataset_of(config: RunConfig) -> Dataset:
-    """The images that the run was made for. Raises RunError if they have changed."""
-    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
-    if config.data.fingerprint and dataset.fingerprint != config.data.fingerprint:
-        raise RunError(f"the images of {config.data.name} have changed since this run was made: start a new run")
-    return dataset
+def _on_features(run: Run, parts: Parts) -> Parts:
+    """The parts with the backbone's work done: what is left to train is the head, on features."""
+    started, last = time.perf_counter(), 0.0
+    streams = {id(each): each for each in (parts.train, parts.val, parts.test)}
+    images = sum(each.images for each in streams.values())
+    done = 0
 
+    def told(now: int) -> None:
+        nonlocal last
+        if time.perf_counter() - last > TELL_FEATURES:
+            last = time.perf_counter()
+            events.append(run.path, "features", done=done + now, images=images, seconds=round(last - started, 3))
+        if how := asked_to_stop(run.path):
+            raise Stopped(how)
 
-@dataclass(frozen=True)
-class Parts:
-    """What a run consists of before it starts: the network, three streams of batches, the loss."""
-
-    model: torch.nn.Module
-    train: Batches
-    val: Batches
-    test: Batches
-    criterion: Criterion
-
-
-def prepared(config: RunConfig, dataset: Dataset, store: RunStore, device: torch.device, world: World = ALONE) -> Parts:
-    """The parts of a run as its seed makes them: first weights, order of images, augmentation, dropout."""
-    torch.manual_seed(config.train.seed)
-    model = zoo.build(config.model.name, dataset.image_shape, len(dataset.classes))
-    if config.transfer:
-        weights = load_weights(store.find(config.transfer.source).path / "best.pt")
-        model = reuse(model, weights, config.transfer.strategy)
-    model = model.to(device)
-    train, val, test = _streams(config, dataset, device, world)
-    return Parts(model, train, val, test, _criterion(config, model, test))
-
-
-def _streams(
-    config: RunConfig, dataset: Dataset, device: torch.device, world: World
-) -> tuple[Batches, Batches, Batches]:
-    """Batches to learn from, to watch, and to test on."""
-    faults, on_test = config.train.faults, config.train.selection == "test"
-    train, held_out = training_indices(dataset, config.data, hold_out=holds_out(dataset, config.train.selection))
-    if "sorted-by-class" in faults:
-        train = train[np.argsort(dataset.train.labels[train], kind="stable")]
-    mean, std = normalization(dataset, config.data.normalize)
-    shared: dict[str, Any] = {"mean": mean, "std": std, "device": device, "world": world}
-    shuffled = not {"sorted-by-class", "unshuffled"} & set(faults)
-    learnt = Batches(
-        dataset.train,
-        train,
-        config.train.batch_size,
-        **shared,
-        generator=torch.Generator().manual_seed(config.train.seed) if shuffled else None,
-        augment=config.train.augment,
-        chance=torch.Generator(device).manual_seed(config.train.seed + world.rank) if config.train.augment else None,
-    )
-    # who averages over batches does so with his own; else the largest are the fastest
-    size = (
-        config.train.batch_size if {"batch-mean", "batch-sum"} & set(faults) else evaluation_batch(dataset.image_shape)
-    )
-    tested = (dataset.train, train) if "train-as-test" in faults else (dataset.test, np.arange(len(dataset.test)))
-    test = Batches(*tested, size, **shared)
-    if on_test:
-        return learnt, test, test
-    watched = (dataset.train, held_out) if dataset.val is None else (dataset.val, np.arange(len(dataset.val)))
-    return learnt, Batches(*watched, size, **shared), test
-
-
-def _criterion(config: RunConfig, model: torch.nn.Module, test: Batches) -> Criterion:
-    """The loss that the config names, or that suits what the network gives."""
-    nll = config.train.loss == "nll"
-    if config.train.loss == "auto":
-        images = Batches(test.split, test.indices[:2], 2, test.mean, test.std, test.device)
-        nll = gives_log_probabilities(model, next(iter(images))[0])
-    return Criterion(nll, config.train.label_smoothing if not nll else 0.0)
-
-
-def _trainer(config: RunConfig, parts: Parts, callbacks: Callbacks) -> Trainer:
-    return Trainer(parts.model, parts.train, parts.val, config.train, callbacks, parts.criterion)
-
-
-def load_weights(path: Path) -> Any:
-    """What torch.save wrote to `path`, tensors and plain values only. Raises RunError if it cannot be read."""
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise RunError(f"{path.name} of {path.parent.name} is missing: train that run again with --fresh") from error
-    except Exception as error:  # torch.load raises many kinds for a damaged file
-        raise RunError(f"{path.name} of {path.parent.name} is damaged: train that run again with --fresh") from error
+    found = {}
+    for key, batches in streams.items():
+        found[key] = on_features(parts.network, batches, told)
+        done += batches.images
+    events.append(run.path, "features", done=images, images=images, seconds=round(time.perf_counter() - started, 3))
+    train, val, test = (found[id(each)] for each in (parts.train, parts.val, parts.test))
+    return replace(parts, train=train, val=val, test=test, part=head_of(parts.network))
 
 
 def _write_start(run: Run, parts: Parts, device: torch.device, world: World) -> None:
@@ -239,15 +176,15 @@ def _write_start(run: Run, parts: Parts, device: torch.device, world: World) -> 
     events.append(run.path, "model", params=sum(count), trainable_params=sum(learning), batches=len(parts.train))
 
 
-def _finish(run: Run, trainer: Trainer, parts: Parts) -> dict[str, Any]:
-    """Look at the test set, once, with the weights of the best epoch; keep what was predicted."""
+def _finish(run: Run, trainer: Trainer, parts: Parts, images: Parts) -> dict[str, Any]:
+    """Look at the test set, once, with the weights of the best epoch; keep what was predicted of which `images`."""
     val, test = _predictions(trainer, parts, run.path)
     arrays = {}
-    for name, predictions, batches in (("val", val, parts.val), ("test", test, parts.test)):
+    for name, predictions, indices in (("val", val, images.val.indices), ("test", test, images.test.indices)):
         arrays[f"{name}_labels"] = predictions.labels
         arrays[f"{name}_probabilities"] = predictions.probabilities
         arrays[f"{name}_predictions"] = predictions.probabilities.argmax(1)
-        arrays[f"{name}_indices"] = batches.indices
+        arrays[f"{name}_indices"] = indices
     write_atomically(run.path / "predictions.npz", lambda partial: _save_npz(partial, arrays))
     best = trainer.best
     return {
@@ -262,8 +199,8 @@ def _predictions(trainer: Trainer, parts: Parts, folder: Path) -> tuple[Predicti
     told_by_first(None, world)  # the first process has written them
     parts.model.load_state_dict(load_weights(folder / "best.pt"))
     settings = (trainer.criterion, trainer.precision, trainer.averaging)
-    test = predict(parts.model, parts.test, *settings)
-    return (test if parts.val is parts.test else predict(parts.model, parts.val, *settings)), test
+    test = predict(parts.called, parts.test, *settings)
+    return (test if parts.val is parts.test else predict(parts.called, parts.val, *settings)), test
 
 
 def _save_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -67,7 +67,7 @@ class Step:
 
     def __post_init__(self) -> None:
         self.network = self.network or self.model
-        self._parameters = [each for each in self.model.parameters() if each.requires_grad]
+        self._parameters = [each for group in self.optimizer.param_groups for each in group["params"]]
 
     def __call__(self, images: torch.Tensor, labels: torch.Tensor, weight: float = 1.0) -> tuple[Any, Any]:
         """(outputs, loss) of the batch, both detached, before the step that it makes; `weight` multiplies the loss."""
@@ -101,13 +101,15 @@ def computing_in(precision: torch.dtype, device: torch.device) -> AbstractContex
     return nullcontext() if precision == torch.float32 else torch.autocast(device.type, precision)
 
 
-def train_mode(model: nn.Module) -> None:
-    """Put `model` in training mode, but leave frozen parts in evaluation mode.
+def train_mode(model: nn.Module, *, frozen_too: bool = False) -> None:
+    """Put `model` in training mode, but leave frozen parts in evaluation mode, unless `frozen_too`.
 
     A module all of whose parameters are frozen must not learn by the back door: BatchNorm would go on moving its
     running mean and variance, and Dropout would drop.
     """
     model.train()
+    if frozen_too:
+        return
     for module in model.modules():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):

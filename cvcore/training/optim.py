@@ -13,11 +13,16 @@ from cvcore.config import TrainConfig
 warnings.filterwarnings("ignore", message="Detected call of `lr_scheduler.step", category=UserWarning)
 
 
-def make_optimizer(parameters: Iterable[torch.nn.Parameter], config: TrainConfig) -> torch.optim.Optimizer:
-    """The optimizer `config` names, over those `parameters` that are not frozen."""
-    learning = [parameter for parameter in parameters if parameter.requires_grad]
+def make_optimizer(
+    parameters: Iterable[torch.nn.Parameter] | list[dict[str, Any]], config: TrainConfig
+) -> torch.optim.Optimizer:
+    """The optimizer `config` names, over those `parameters` that are not frozen, or over groups as Plan makes them."""
+    given = list(parameters)
+    grouped = bool(given) and isinstance(given[0], dict)
+    learning = given if grouped else [parameter for parameter in given if parameter.requires_grad]
     # one kernel for all parameters instead of several for each: a quarter of a small network's step on a CPU
-    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in learning)
+    each = [one for group in learning for one in group["params"]] if grouped else learning
+    fused = all(parameter.device.type in ("cpu", "cuda") for parameter in each)
     shared: dict[str, Any] = {"lr": config.lr, "weight_decay": config.weight_decay}
     if config.optimizer == "rmsprop":  # has no fused form
         return torch.optim.RMSprop(learning, momentum=config.momentum, **shared)
@@ -73,7 +78,7 @@ class Schedule:
 
     def _set(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group.get("factor", 1.0)
 
     def state_dict(self) -> dict[str, Any]:
         return {"main": self.main.state_dict(), "done": self.done}
@@ -94,7 +99,8 @@ def _scheduler(optimizer: torch.optim.Optimizer, config: TrainConfig, batches: i
         return lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs)
     if config.schedule == "onecycle":
         steps = max(2, epochs * batches)
-        return lr_scheduler.OneCycleLR(optimizer, config.lr, steps, cycle_momentum=_has_momentum(config))
+        highest = [group["lr"] for group in optimizer.param_groups]
+        return lr_scheduler.OneCycleLR(optimizer, highest, steps, cycle_momentum=_has_momentum(config))
     if config.schedule == "plateau":
         return lr_scheduler.ReduceLROnPlateau(optimizer, factor=config.gamma, patience=config.plateau_patience)
     return lr_scheduler.ConstantLR(optimizer, factor=1.0)

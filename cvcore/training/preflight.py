@@ -28,11 +28,13 @@ from cvcore.training.aside import aside
 from cvcore.training.batches import Batches, evaluation_batch
 from cvcore.training.check import checked
 from cvcore.training.device import choose_device, use_threads_for
-from cvcore.training.job import Parts, prepared
 from cvcore.training.loop import predict, train_mode, train_one_epoch
+from cvcore.training.parts import Parts, prepared
 from cvcore.training.runs import RunStore
 from cvcore.training.trainer import Trainer
-from cvcore.transfer.strategies import reuse
+from cvcore.transfer.sources import weights_of
+from cvcore.transfer.start import bare
+from cvcore.transfer.strategies import plan_of
 
 SECONDS = 1.5  # for timing; networks whose single batch takes longer get a smaller batch
 WARM_UP = 2  # batches before the clock counts: the first pays for what is made once
@@ -109,7 +111,7 @@ def costs(config: RunConfig, store: RunStore) -> Costs:
     dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
     train, held_out = training_indices(dataset, config.data, hold_out=holds_out(dataset, config.train.selection))
     with torch.device("meta"):  # shapes without values: nothing is allocated
-        model = _model(config, dataset)
+        model = _model(config, dataset, store)
         train_mode(model)
         batch = min(config.train.batch_size, len(train))
         kept = saved_for_backward(model, torch.empty(batch, *dataset.image_shape))
@@ -128,10 +130,14 @@ def costs(config: RunConfig, store: RunStore) -> Costs:
     )
 
 
-def _model(config: RunConfig, dataset: Dataset) -> nn.Module:
-    """The run's network on the current device, frozen where the run freezes it."""
-    model = zoo.build(config.model.name, dataset.image_shape, len(dataset.classes))
-    return reuse(model, model.state_dict(), config.transfer.strategy) if config.transfer else model
+def _model(config: RunConfig, dataset: Dataset, store: RunStore) -> nn.Module:
+    """The run's network on the current device, frozen where it is frozen in its last epoch, which takes the most."""
+    if config.transfer is None:
+        return zoo.build(config.model.name, dataset.image_shape, len(dataset.classes))
+    weights = {name: value.to("meta") for name, value in weights_of(config.transfer.source, store).items()}
+    network = bare(config, dataset.image_shape, len(dataset.classes), weights)
+    plan_of(network, config.transfer).begin_at(config.train.epochs)
+    return network.model
 
 
 def _state_values(train: TrainConfig) -> int:

@@ -16,6 +16,7 @@ from cvcore.training.history import Epoch
 from cvcore.training.loop import Criterion, Predictions, Step, predict, train_mode, train_one_epoch
 from cvcore.training.optim import Schedule, make_optimizer
 from cvcore.training.parallel import any_says, wrapped
+from cvcore.training.plan import Plan
 from cvcore.training.tally import Averaging, Score, Tally
 
 LOOK_EVERY = 0.01  # seconds between two looks up from the work, to tell and to ask whether to stop: after every batch,
@@ -54,7 +55,11 @@ class Callbacks:
 
 @dataclass
 class Trainer:
-    """Fits `model` to `train` batches and watches `val` batches; seeds are the caller's."""
+    """Fits `model` to `train` batches and watches `val` batches; seeds are the caller's.
+
+    `plan` says what of it learns when, everything if left out; `part` is what is called, where batches hold not images
+    but what enters that part of the model.
+    """
 
     model: nn.Module
     train: Batches
@@ -62,10 +67,13 @@ class Trainer:
     config: TrainConfig
     callbacks: Callbacks = field(default_factory=Callbacks)
     criterion: Criterion = field(default_factory=Criterion)
+    plan: Plan | None = None
+    part: nn.Module | None = None
 
     def __post_init__(self) -> None:
         device, config = self.train.device, self.config
-        self.optimizer = make_optimizer(self.model.parameters(), config)
+        self.plan, self.part = self.plan or Plan.everything(self.model), self.part or self.model
+        self.optimizer = make_optimizer(self.plan.for_optimizer(config.lr), config)
         self.schedule = Schedule(self.optimizer, config, len(self.train))
         self.precision = getattr(torch, config.precision)
         scaled = self.precision == torch.float16
@@ -77,7 +85,7 @@ class Trainer:
             precision=self.precision,
             zero_grad=not self._has("grads-never-zeroed", "grads-zeroed-each-epoch"),
             scaler=torch.amp.GradScaler(device.type) if scaled else None,
-            network=wrapped(self.model, self.train.world, device),
+            network=wrapped(self.part, self.train.world, device),
             after=self.schedule.after_batch if self.schedule.every_batch else None,
         )
         self.history: list[Epoch] = []
@@ -116,6 +124,7 @@ class Trainer:
 
     def _one_epoch(self, number: int) -> None:
         started = time.perf_counter() - self._begun.seconds
+        self.plan.begin(number, self.optimizer)
         if self._begun.tally is None:
             self._begin(number)
         self._choose_mode(number)
@@ -152,7 +161,7 @@ class Trainer:
 
     def evaluated(self) -> Predictions:
         """What the network says of the images that are watched."""
-        return predict(self.model, self.val, self.criterion, self.precision, self.averaging)
+        return predict(self.part, self.val, self.criterion, self.precision, self.averaging)
 
     def _begin(self, number: int) -> None:
         """Note how an epoch begins, so that one that is stopped can go on in the middle."""
@@ -165,7 +174,7 @@ class Trainer:
         if self._has("eval-for-ever") and number > 1:  # the first evaluation switched, and nobody switched back
             self.model.eval()
         else:
-            train_mode(self.model)
+            train_mode(self.model, frozen_too=self.plan.moving)
 
     def _after_batch(self, epoch: int, batch: int, images: int, loss: torch.Tensor) -> None:
         self.callbacks.on_batch(epoch, batch, images, loss)

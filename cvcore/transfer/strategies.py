@@ -1,39 +1,91 @@
-"""Reuse a trained network: its weights with a new head, frozen or free to move."""
-
-from typing import Literal
+"""Ways to reuse a network's weights: which of its layers learn, when, and how fast."""
 
 import torch
 from torch import nn
 
+from cvcore.config import TransferConfig
 from cvcore.errors import ModelError
+from cvcore.training.plan import Group, Plan
+from cvcore.transfer.heads import Headed, head_name
+
+MOST = 0.8  # share of a network's layers from which on a part of it is no block
+KEPT = ("features", "frozen")  # strategies that leave the backbone as it came
 
 
-def head_name(model: nn.Module) -> str:
-    """Dotted name of the head: the last Linear layer, which maps features to classes. Raises ModelError if none."""
-    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        raise ModelError(f"{type(model).__name__} has no Linear layer to replace: choose a network that ends in one")
-    return linear[-1]
+def load_body(network: Headed, weights: dict[str, torch.Tensor]) -> None:
+    """Give `network` all of `weights` but those of the head, which keeps its own fresh start.
 
-
-def reuse(model: nn.Module, weights: dict[str, torch.Tensor], strategy: Literal["frozen", "finetune"]) -> nn.Module:
-    """`model` with all of `weights` but those of the head, which keeps its own fresh start.
-
-    frozen: only the head learns, the rest stays as it came, BatchNorm statistics too (see loop.train_mode);
-    finetune: everything learns. Raises ModelError if the weights belong to another network.
+    Raises ModelError, and changes nothing, where they belong to another network.
     """
-    head = head_name(model)
-    body = {name: value for name, value in weights.items() if not name.startswith(f"{head}.")}
-    own = {name: value for name, value in model.state_dict().items() if not name.startswith(f"{head}.")}
-    wrong = sorted(body.keys() ^ own.keys()) or [name for name in own if own[name].shape != body[name].shape]
+    own = network.state_of_body()
+    given = {name: value for name, value in weights.items() if network.body or not network.is_fresh(name)}
+    wrong = sorted(given.keys() ^ own.keys()) or [name for name in own if own[name].shape != given[name].shape]
     if wrong:
-        sizes = " and ".join(str(list(state[wrong[0]].shape)) for state in (body, own) if wrong[0] in state)
+        sizes = " and ".join(str(list(state[wrong[0]].shape)) for state in (given, own) if wrong[0] in state)
         raise ModelError(
             f"the weights do not fit the network at {wrong[0]} ({sizes}): "
             "transfer between sets of the same channels, with a network that takes both image sizes"
         )
-    model.load_state_dict(body, strict=False)
-    if strategy == "frozen":
-        for name, parameter in model.named_parameters():
-            parameter.requires_grad = name.startswith(f"{head}.")
-    return model
+    body = network.model.get_submodule(network.body)
+    body.load_state_dict(given, strict=False)
+
+
+def blocks(network: Headed) -> list[tuple[str, tuple[nn.Parameter, ...]]]:
+    """(name, parameters) of each block of the backbone, from the image up; each parameter is in just one of them.
+
+    Blocks are the parts to which the network's author gave names; a part that is most of it is told by its own parts.
+    """
+    start = f"{network.body}." if network.body else ""
+    body = network.model.get_submodule(network.body)
+    opened = _opened(body, head_name(body) if network.body else network.head)
+    found: dict[str, list[nn.Parameter]] = {}
+    for name, parameter in network.model.named_parameters():
+        if not network.is_fresh(name):
+            parts = name.removeprefix(start).split(".")[:-1]
+            deep = next((end for end in range(1, len(parts)) if ".".join(parts[:end]) not in opened), len(parts))
+            found.setdefault(start + (".".join(parts[:deep]) or "own"), []).append(parameter)
+    return [(name, tuple(parameters)) for name, parameters in found.items()]
+
+
+def _opened(body: nn.Module, head: str) -> set[str]:
+    """Names of the parts that are no block but hold several: those around the head, and those that are most of it."""
+    layers = [name for name, module in body.named_modules() if any(True for _ in module.parameters(recurse=False))]
+    opened = {head.rsplit(".", end)[0] for end in range(1, head.count(".") + 1)}
+    for name, _ in body.named_modules():
+        inside = sum(each.startswith(f"{name}.") for each in layers)
+        if name and inside and (name == "features" or inside > MOST * len(layers)):
+            opened.add(name)
+    return opened
+
+
+def plan_of(network: Headed, transfer: TransferConfig) -> Plan:
+    """What of the network learns when, as the strategy says; what never learns is frozen here.
+
+    features and frozen: the head alone; finetune: everything, alike; discriminative: the backbone at `factor` of the
+    head's rate; warmup-finetune: the head for `unfreeze` epochs, then everything at `factor`; gradual: every `unfreeze`
+    epochs the next block from the top joins, at `factor`.
+    """
+    head = Group("head", tuple(p for name, p in network.model.named_parameters() if network.is_fresh(name)))
+    body = blocks(network)
+    _check_groups(network.model, [head.parameters, *(parameters for _, parameters in body)])
+    whole = tuple(parameter for _, parameters in body for parameter in parameters)
+    after, factor = transfer.unfreeze, transfer.factor
+    if transfer.strategy in KEPT:
+        for parameter in whole:
+            parameter.requires_grad_(False)
+        return Plan((head,), moving=transfer.statistics == "moving")
+    if transfer.strategy == "discriminative":
+        return Plan((head, Group("backbone", whole, factor=factor)))
+    if transfer.strategy == "warmup-finetune":
+        return Plan((head, Group("backbone", whole, since=after + 1)), lowered_from=after + 1, lowered=factor)
+    if transfer.strategy == "gradual":
+        down = enumerate(reversed(body), start=1)
+        return Plan((head, *(Group(name, each, since=1 + after * turn, factor=factor) for turn, (name, each) in down)))
+    return Plan.everything(network.model)
+
+
+def _check_groups(model: nn.Module, groups: list[tuple[nn.Parameter, ...]]) -> None:
+    """Raises ModelError unless every parameter is in exactly one group: none may be forgotten, none learn twice."""
+    grouped = [id(parameter) for group in groups for parameter in group]
+    if sorted(grouped) != sorted(id(parameter) for parameter in model.parameters()):
+        raise ModelError(f"the layers of {type(model).__name__} cannot be told apart: choose finetune without groups")

@@ -132,13 +132,13 @@ class TestTransfer:
         assert any("These 20 labelled images" in each.value for each in app.caption)
         widget(app.number_input, "Epochs").set_value(30)
         app.run()
-        button(app, "Train all three").click()
+        button(app, "Train all").click()
         checked(app.run())
         assert not app.error
         train_queued()
         checked(app.run())
         (bars,) = figure(app, 0)["data"]
-        assert bars["y"] == ["From scratch", "Frozen", "Fine-tuned"]
+        assert bars["y"] == ["From scratch", "Cached features", "Fine-tuned"]
         scratch, _, finetuned = numbers(bars["x"])
         assert finetuned > scratch + 3  # points: what the page is there to show
 

@@ -11,8 +11,8 @@ from cvcore import paths
 from cvcore.data import catalog
 from cvcore.data.stats import normalization
 from cvcore.errors import RunError
+from cvcore.training.checkpoint import load_weights
 from cvcore.training.features import features, head_inputs, trained_network
-from cvcore.training.job import load_weights
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
 

@@ -16,7 +16,8 @@ from cvcore.config import parse_config
 from cvcore.errors import RunError
 from cvcore.training import job
 from cvcore.training.check import checked
-from cvcore.training.job import execute, load_weights
+from cvcore.training.checkpoint import load_weights
+from cvcore.training.job import execute
 from cvcore.training.queue import Queue
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
@@ -155,6 +156,7 @@ def test_what_is_predicted_says_of_which_images(store):
 
 def test_unshuffled_and_sorted_images_come_in_that_order(store):
     from cvcore.data import catalog
+    from cvcore.data.split import training_indices
 
     digits = catalog.open_dataset("digits")
 
@@ -165,7 +167,7 @@ def test_unshuffled_and_sorted_images_come_in_that_order(store):
         return torch.cat([labels for _, labels in parts.train]).tolist()
 
     assert order("sorted-by-class") == sorted(order())
-    assert order("unshuffled") == digits.train.labels[job.training_indices(digits, make(store).config.data)[0]].tolist()
+    assert order("unshuffled") == digits.train.labels[training_indices(digits, make(store).config.data)[0]].tolist()
     assert order() != order("unshuffled")
 
 

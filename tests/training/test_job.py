@@ -16,7 +16,8 @@ from cvcore.config import parse_config
 from cvcore.errors import ConfigError, ModelError, RunError
 from cvcore.training import events
 from cvcore.training.check import checked
-from cvcore.training.job import execute, load_weights
+from cvcore.training.checkpoint import load_weights
+from cvcore.training.job import execute
 from cvcore.training.queue import Queue
 from cvcore.training.run import Run, is_locked
 from cvcore.training.runs import RunStore

@@ -10,8 +10,9 @@ from cvcore.config import parse_config
 from cvcore.errors import ConfigError, ModelError
 from cvcore.models import typed
 from cvcore.training.check import checked
+from cvcore.training.checkpoint import load_weights
 from cvcore.training.features import features
-from cvcore.training.job import execute, load_weights
+from cvcore.training.job import execute
 from cvcore.training.queue import Queue
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore

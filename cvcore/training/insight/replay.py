@@ -82,7 +82,7 @@ class Replay:
         return (torch.from_numpy(images).float() / 255 - mean) / std
 
     def _load(self, epoch: int) -> None:
-        from cvcore.training.job import load_weights
+        from cvcore.training.checkpoint import load_weights
 
         file = epochs_to_see(self.run).get(epoch)
         if file is None:

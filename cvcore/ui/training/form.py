@@ -19,9 +19,9 @@ DEFAULT = TrainConfig()
 DROPS = ("step", "multistep", "plateau")
 
 
-def choices(field: str) -> list[str]:
-    """What a field of TrainConfig can be, in the config's own order."""
-    return list(get_args(TrainConfig.model_fields[field].annotation))
+def choices(field: str, config: type = TrainConfig) -> list[str]:
+    """What a field of a config can be, in the config's own order."""
+    return list(get_args(config.model_fields[field].annotation))
 
 
 def help_of(field: str, config: type = TrainConfig) -> str:

@@ -1,0 +1,114 @@
+"""The command `transfer`: strategies side by side."""
+
+import argparse
+import sys
+from typing import Any
+
+from cvcore.commands.stores import store_of
+from cvcore.commands.terminal import Progress, print_json, say, silent
+from cvcore.commands.training import device_setting, epoch_line
+from cvcore.config import TrainConfig, TransferConfig
+from cvcore.data import catalog
+from cvcore.errors import ConfigError
+from cvcore.models import zoo
+from cvcore.tables import table
+from cvcore.training.history import Epoch
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
+from cvcore.transfer import ways
+
+
+def transfer(options: argparse.Namespace) -> int:
+    store = store_of(options)
+    keys = [each.strip() for each in options.strategies.split(",") if each.strip()]
+    if not keys:
+        raise ConfigError(f"strategies: given none; choose some of {', '.join(each.key for each in ways.WAYS)}")
+    asked = _comparison(options, store)
+    configs = {key: asked.config(key) for key in dict.fromkeys(keys)}
+    device_setting(options.device)
+    data = asked.data
+    with Progress(f"reading {data['name']}", "images") as progress:
+        catalog.open_dataset(data["name"], data.get("size", 0), data.get("fit", "crop"), progress)
+    return _train(configs, asked, store, options)
+
+
+def _comparison(options: argparse.Namespace, store: RunStore) -> ways.Comparison:
+    given = vars(options)
+    backbone = zoo.find(options.backbone).name
+    source = ways.resolved(options.weights, backbone, store)
+    data = ways.usual_data(catalog.resolve(options.data), options.per_class, options.seed, source)
+    data |= {name: given[name] for name in ("size", "fit", "normalize") if name in given}
+    train = {**ways.usual_training(data, options.seed), **_given(given, TrainConfig)}
+    return ways.Comparison(data, backbone, source, train, _given(given, TransferConfig))
+
+
+def _given(given: dict[str, Any], config: type) -> dict[str, Any]:
+    return {name: given[name] for name in config.model_fields if name in given}
+
+
+def _train(configs: dict[str, Any], asked: ways.Comparison, store: RunStore, options: argparse.Namespace) -> int:
+    from cvcore.training.check import checked
+    from cvcore.training.queue import Queue
+    from cvcore.training.worker import train_all
+
+    ready = {key: checked(config, store) for key, config in configs.items()}  # all, before any begins
+    submitted = {key: Queue(store).submit(config, fresh=options.fresh) for key, config in ready.items()}
+    names = {run.run_id: key for key, (run, _) in submitted.items()}
+    tell = silent if options.json else say
+
+    def on_epoch(run: Run, epoch: Epoch) -> None:
+        tell(f"{names[run.run_id]:<15}  {epoch_line(epoch, run.config.train.epochs)}")
+
+    new = [run.run_id for run, cached in submitted.values() if not cached]
+    try:
+        train_all(store, new, on_epoch=on_epoch)
+    except KeyboardInterrupt:
+        print("cvcore: stopped; the same command without --fresh goes on", file=sys.stderr)
+        return 130
+    return _report({key: (store.find(run.run_id), cached) for key, (run, cached) in submitted.items()}, asked, options)
+
+
+def _report(runs: dict[str, tuple[Run, bool]], asked: ways.Comparison, options: argparse.Namespace) -> int:
+    store = store_of(options)
+    results = [result(key, run, cached, store) for key, (run, cached) in runs.items()]
+    if options.json:
+        weights = asked.source or "none"
+        print_json({"data": asked.data["name"], "backbone": asked.backbone, "weights": weights, "results": results})
+    else:
+        say(table([_row(each) for each in results], list(_row(results[0]))))
+    for run, _ in runs.values():
+        if run.status == "failed":
+            print(f"cvcore: {run.run_id} failed: {run.end['error']}", file=sys.stderr)
+    return 0 if all(run.status == "done" for run, _ in runs.values()) else 1
+
+
+def result(key: str, run: Run, cached: bool, store: RunStore) -> dict[str, Any]:
+    """A strategy's run as the command tells it."""
+    from cvcore.transfer.drift import drift, largest
+
+    features = run.told.get("features", {}).get("seconds", 0.0)
+    train = sum(epoch.seconds for epoch in run.history)
+    return {
+        "strategy": key,
+        "run_id": run.run_id,
+        "cached": cached,
+        "status": run.status,
+        "best": run.end.get("best"),
+        "test": run.end.get("test"),
+        "seconds": {"features": features, "train": train, "total": features + train},
+        "trainable_params": run.size.get("trainable_params"),
+        "params": run.size.get("params"),
+        "backbone_drift": largest(drift(run, store)) if run.status == "done" else None,
+    }
+
+
+def _row(told: dict[str, Any]) -> dict[str, str]:
+    done = told["test"] is not None
+    return {
+        "strategy": told["strategy"],
+        "test acc": f"{told['test']['acc']:.1%}" if done else told["status"],
+        "seconds": f"{told['seconds']['total']:.1f}",
+        "trainable": f"{told['trainable_params']:,}" if told["trainable_params"] else "",
+        "moved by": f"{told['backbone_drift']:.2g}" if done else "",
+        "run": told["run_id"],
+    }

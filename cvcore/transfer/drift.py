@@ -1,0 +1,66 @@
+"""Is it really frozen? How far the weights and the BatchNorm statistics of a run moved from where they began."""
+
+from dataclasses import dataclass
+
+import torch
+
+from cvcore.training.checkpoint import load_weights
+from cvcore.training.parts import dataset_of
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
+from cvcore.transfer.heads import Headed, head_name
+from cvcore.transfer.start import started
+from cvcore.transfer.strategies import blocks
+
+STATISTICS = ("running_mean", "running_var")
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far one block moved: the largest change of a weight, and of a BatchNorm statistic (nothing where there are
+    none); and the length of the change against the length of what was there, `relative`."""
+
+    block: str
+    largest: float
+    statistics: float | None
+    relative: float
+
+
+def drift(run: Run, store: RunStore) -> list[Drift]:
+    """The blocks of the run's backbone from the image up, then its head. Raises RunError where files are missing.
+
+    What it began with is made again: the reused weights, and for the head and for runs from scratch the same random
+    numbers.
+    """
+    dataset = dataset_of(run.config)
+    torch_state = torch.get_rng_state()
+    try:
+        torch.manual_seed(run.config.train.seed)
+        network, _ = started(run.config, dataset.image_shape, len(dataset.classes), store)
+    finally:
+        torch.set_rng_state(torch_state)
+    if not network.head:  # from scratch: its own last layer is the head
+        network = Headed(network.model, head_name(network.model))
+    first, last = network.model.state_dict(), load_weights(run.path / "best.pt")
+    names = [name for name, _ in blocks(network)]
+    return [_moved(name, first, last) for name in (*names, network.head)]
+
+
+def largest(moved: list[Drift]) -> float:
+    """The largest change of any weight or statistic of the backbone, the head left out."""
+    return max((max(each.largest, each.statistics or 0.0) for each in moved[:-1]), default=0.0)
+
+
+def _moved(block: str, first: dict[str, torch.Tensor], last: dict[str, torch.Tensor]) -> Drift:
+    inside = [name for name in first if name.startswith(f"{block}.") and first[name].is_floating_point()]
+    changes = {name: (last[name].double() - first[name].double()) for name in inside}
+    weights = [name for name in inside if not name.endswith(STATISTICS)]
+    statistics = [changes[name].abs().max().item() for name in inside if name.endswith(STATISTICS)]
+    before = sum(first[name].double().square().sum().item() for name in weights) ** 0.5
+    change = sum(changes[name].square().sum().item() for name in weights) ** 0.5
+    return Drift(
+        block,
+        max((changes[name].abs().max().item() for name in weights), default=0.0),
+        max(statistics) if statistics else None,
+        change / before if before else 0.0,
+    )

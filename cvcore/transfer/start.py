@@ -1,0 +1,53 @@
+"""How a run's network begins: at random, or from weights that were learnt before."""
+
+import torch
+from torch import nn
+
+from cvcore.config import RunConfig
+from cvcore.errors import ModelError
+from cvcore.models import zoo
+from cvcore.models.spec import ImageShape
+from cvcore.training.plan import Plan
+from cvcore.training.runs import RunStore
+from cvcore.transfer.heads import Headed, with_head
+from cvcore.transfer.sources import weights_of
+from cvcore.transfer.strategies import load_body, plan_of
+
+
+def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
+    """The run's network with fresh values everywhere; `weights`, its own or those it starts from, tell how many outputs
+    the reused network has, where its head stays."""
+    if config.transfer is None:
+        return Headed(zoo.build(config.model.name, image_shape, classes), "")
+    outputs = outputs_of(weights) if config.transfer.head in ("append", "append-softmax") else 0
+    return with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
+
+
+def started(config: RunConfig, image_shape: ImageShape, classes: int, store: RunStore) -> tuple[Headed, Plan]:
+    """The run's network as it begins, on the current default device, and what of it learns when.
+
+    Raises RunError or ModelError in one line where the weights are not there or do not fit.
+    """
+    if config.transfer is None:
+        network = bare(config, image_shape, classes, {})
+        return network, Plan.everything(network.model)
+    weights = weights_of(config.transfer.source, store)
+    network = bare(config, image_shape, classes, weights)
+    load_body(network, weights)
+    return network, plan_of(network, config.transfer)
+
+
+def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """The network of a run that was trained, with its `weights`. Raises RuntimeError where they are not its own."""
+    own = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
+    network = bare(config, image_shape, classes, own or weights)
+    network.model.load_state_dict(weights)
+    return network.model
+
+
+def outputs_of(weights: dict[str, torch.Tensor]) -> int:
+    """How many values a network with these weights gives: as many as its last matrix has rows."""
+    matrices = [value for value in weights.values() if value.ndim in (2, 4)]
+    if not matrices:
+        raise ModelError("the weights hold no layer that gives classes: choose those of an image classifier")
+    return matrices[-1].shape[0]

@@ -1,0 +1,157 @@
+"""Strategies side by side: the runs that compare them, on the same images, from the same weights, with one seed."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cvcore.config import RunConfig, TransferConfig, parse_config
+from cvcore.data import catalog
+from cvcore.errors import ConfigError, unknown_name
+from cvcore.models import zoo
+from cvcore.training.run import Run
+from cvcore.training.runs import RunStore
+from cvcore.transfer.sources import FILE, THEIRS
+
+BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
+BACKBONE = "bn-cnn"  # the network of the bundled backbones
+SCRATCH = "scratch"
+MOST_AT_ONCE = 20  # images of a batch, where there are only a few of each class
+SIDE = 224  # pixels of the images that networks trained on ImageNet expect
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to reuse a network: its key, its name on the page, and what it means."""
+
+    key: str
+    title: str
+    meaning: str
+
+
+WAYS = (
+    Way(SCRATCH, "From scratch", "Random first weights: the network knows nothing."),
+    Way("features", "Cached features", "The backbone runs once over the images; a new head learns from what it gave."),
+    Way("frozen", "Frozen", "The backbone stays as it came, and runs in every epoch; only a new head learns."),
+    Way("finetune", "Fine-tuned", "The learnt weights are the start; everything learns alike."),
+    Way("discriminative", "Discriminative", "Everything learns, the backbone ten times more slowly than the head."),
+    Way("warmup-finetune", "Warm-up", "The head learns alone first; then everything does, more slowly."),
+    Way("gradual", "Gradual", "From the top down, one block after the other joins in."),
+)
+
+
+def way(key: str) -> Way:
+    """Raises ConfigError where there is no such strategy."""
+    found = next((each for each in WAYS if each.key == key), None)
+    if found is None:
+        raise ConfigError(unknown_name("strategy", key, [each.key for each in WAYS]))
+    return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What is compared: images, backbone and where its weights come from (none where `source` is empty), and how the
+    runs train; `transfer` are settings of those strategies that take them."""
+
+    data: dict[str, Any]
+    backbone: str
+    source: str
+    train: dict[str, Any] = field(default_factory=dict)
+    transfer: dict[str, Any] = field(default_factory=dict)
+
+    def config(self, key: str) -> RunConfig:
+        """The run of one strategy. Raises ConfigError where it needs weights and there are none."""
+        way(key)
+        values: dict[str, Any] = {"data": self.data, "model": {"name": self.backbone}, "train": self.train}
+        if key == SCRATCH:
+            return parse_config(values)
+        if not self.source:
+            raise ConfigError(f"strategies: given {key}, which needs weights; give --weights, or scratch alone")
+        taken = {name: value for name, value in self.transfer.items() if _takes(key, name)}
+        return parse_config({**values, "transfer": {"source": self.source, "strategy": key, **taken}})
+
+    def on(self, per_class: int, seed: int) -> "Comparison":
+        """The same comparison on so many images of each class, drawn by this seed."""
+        data = {**self.data, "per_class": per_class, "split_seed": seed}
+        train = {**self.train, "seed": seed, "batch_size": usual_training(data, seed)["batch_size"]}
+        return replace(self, data=data, train=train)
+
+
+def _takes(key: str, name: str) -> bool:
+    """Whether the strategy has use for the setting."""
+    users = {"factor": ("discriminative", "warmup-finetune", "gradual"), "unfreeze": ("warmup-finetune", "gradual")}
+    return key in users.get(name, (key,)) and name in TransferConfig.model_fields
+
+
+def usual_data(name: str, per_class: int, seed: int, source: str) -> dict[str, Any]:
+    """Settings of the images: for weights from torchvision in the size and the range that they were learnt on."""
+    theirs = source.startswith(THEIRS)
+    return {
+        "name": name,
+        "per_class": per_class,
+        "split_seed": seed,
+        **({"size": SIDE, "normalize": "imagenet"} if theirs else {}),
+    }
+
+
+def usual_training(data: dict[str, Any], seed: int) -> dict[str, Any]:
+    """How the runs train where nobody says it: few images many times, the last epoch kept, since what is held out
+    is too few to choose by; all images as any other run."""
+    if not data["per_class"]:
+        return {"seed": seed}
+    classes = len(catalog.open_dataset(data["name"], data.get("size", 0)).classes)
+    return {
+        "epochs": 80,
+        "lr": 0.003,
+        "seed": seed,
+        "batch_size": min(MOST_AT_ONCE, data["per_class"] * classes),
+        "selection": "last",
+    }
+
+
+def resolved(weights: str, backbone: str, store: RunStore) -> str:
+    """The `source` that these words name: `glyphs` or `shapes`, `imagenet`, `none`, a file, torchvision's name of
+    weights, or a run's id. Raises RunError, ModelError or ConfigError in one line where there is no such thing."""
+    if weights == "none":
+        return ""
+    if weights in BUNDLED:
+        return bundled(weights, store).run_id
+    if weights == "imagenet":
+        return _default(backbone)
+    if weights.startswith((THEIRS, FILE)):
+        return weights
+    if Path(weights).suffix or Path(weights).exists():
+        return brought(Path(weights))
+    return store.find(weights).run_id
+
+
+def bundled(data: str, store: RunStore) -> Run:
+    """The run that ships with the app and has learnt `data`; else the newest like it. Raises ConfigError."""
+    found = [run for run in store.list() if _learnt(run, data)]
+    if not found:
+        raise ConfigError(
+            f"weights: given {data}, and no finished run of {BACKBONE} on {data} is there; "
+            f"`python -m cvcore train --data {data} --model {BACKBONE}` makes one"
+        )
+    return next((run for run in found if run.shipped), found[0])
+
+
+def _learnt(run: Run, data: str) -> bool:
+    config = run.config
+    whole = config.transfer is None and not config.data.per_class
+    return run.status == "done" and whole and (config.model.name, config.data.name) == (BACKBONE, data)
+
+
+def _default(backbone: str) -> str:
+    from cvcore.transfer.published import published
+
+    found = published(zoo.find(backbone).name)
+    if not found:
+        raise ConfigError(f"weights: given imagenet, but torchvision has none for {backbone}; choose other weights")
+    return found[0].key
+
+
+def brought(file: Path) -> str:
+    """The key of a file's weights, which are checked and kept. Raises ModelError where they are not sound."""
+    from cvcore.transfer import weight_files
+
+    return weight_files.keep(weight_files.read(file, file.name), file.name)

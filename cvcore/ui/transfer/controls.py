@@ -1,0 +1,123 @@
+"""What is compared: whose weights, on which images, with which strategies."""
+
+from typing import Any
+
+import streamlit as st
+
+from cvcore.config import TransferConfig
+from cvcore.data import catalog
+from cvcore.training.run import Run
+from cvcore.transfer import ways
+from cvcore.ui import data as ui_data
+from cvcore.ui.runs import label, store
+from cvcore.ui.training.form import choices, help_of
+from cvcore.ui.transfer.look import TITLES
+
+AT_FIRST = ["scratch", "features", "finetune"]
+
+
+def sources() -> list[Run]:
+    """Runs that can be reused: finished, from scratch, on a whole set."""
+    return [run for run in store().list() if _usable(run)]
+
+
+def _usable(run: Run) -> bool:
+    return run.status == "done" and run.config.transfer is None and not run.config.data.per_class
+
+
+def controls(runs: list[Run]) -> tuple[ways.Comparison, list[str]]:
+    """(what is compared, the keys of the strategies), as the widgets say."""
+    one, two, three, four, five = st.columns([3, 1.6, 1.5, 1.1, 1.4])
+    source = one.selectbox(
+        "Backbone", runs, format_func=label, key="source", help="A finished run whose layers are reused."
+    )
+    target = two.selectbox(
+        "Data set", _targets(source), key="target", bind="query-params", help="The new, small set to learn from."
+    )
+    few = three.number_input(
+        "Images a class",
+        value=2,
+        min_value=0,
+        step=1,
+        key="few",
+        persist_state="session",
+        help="How many labelled images of each class the network may learn from; 0 = all.",
+    )
+    epochs = four.number_input(
+        "Epochs", value=80, step=5, key="few-epochs", persist_state="session", help="Passes over these images."
+    )
+    lr = five.number_input(
+        "Learning rate",
+        value=0.003,
+        format="%.4g",
+        step=0.001,
+        key="few-lr",
+        persist_state="session",
+        help="Step size of adam, the same for all; of a head, where the backbone has its own.",
+    )
+    keys = st.pills(
+        "Strategies",
+        list(TITLES),
+        format_func=TITLES.get,
+        selection_mode="multi",
+        default=AT_FIRST,
+        key="strategies",
+        bind="query-params",
+        wrap=True,
+        help="Ways to start and to go on: all see the same images, and are tested alike.",
+    )
+    transfer, seed = _more()
+    data = {"name": target, "per_class": few, "split_seed": seed}
+    train = {**ways.usual_training(data, seed), "epochs": epochs, "lr": lr}
+    ui_data.opened(target)
+    ordered = [key for key in TITLES if key in keys]
+    return ways.Comparison(data, source.config.model.name, source.run_id, train, transfer), ordered
+
+
+def _targets(source: Run) -> list[str]:
+    """Sets that are there, but for that of which the backbone has seen every image."""
+    there = [name for name in catalog.names() if catalog.entry(name).state in ("bundled", "on disk")]
+    return [name for name in there if name != source.config.data.name]
+
+
+def _more() -> tuple[dict[str, Any], int]:
+    """(settings of strategies, the seed)."""
+    with st.expander("More options"):
+        columns = st.columns(4)
+        seed = columns[0].number_input(
+            "Seed",
+            value=0,
+            min_value=0,
+            step=1,
+            key="few-seed",
+            persist_state="session",
+            help="Decides which images are drawn, the new head's first weights and the order.",
+        )
+        head = columns[1].selectbox(
+            "Head",
+            choices("head", TransferConfig),
+            key="transfer-head",
+            persist_state="session",
+            help=help_of("head", TransferConfig),
+        )
+        factor = columns[2].number_input(
+            "Backbone's share of the rate",
+            value=0.1,
+            min_value=0.0001,
+            max_value=1.0,
+            step=0.05,
+            format="%.4g",
+            key="transfer-factor",
+            persist_state="session",
+            help=help_of("factor", TransferConfig),
+        )
+        unfreeze = columns[3].number_input(
+            "Unfreeze after (epochs)",
+            value=1,
+            min_value=1,
+            step=1,
+            key="transfer-unfreeze",
+            persist_state="session",
+            help=help_of("unfreeze", TransferConfig),
+        )
+    return {"head": head, "factor": factor, "unfreeze": unfreeze}, seed

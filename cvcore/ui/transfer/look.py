@@ -1,0 +1,38 @@
+"""What the sections of the Transfer page look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cvcore.config import RunConfig
+from cvcore.plots.style import CATEGORIES
+from cvcore.training.run import Run
+from cvcore.transfer import ways
+from cvcore.ui import data as ui_data
+from cvcore.ui.runs import store
+
+TITLES = {each.key: each.title for each in ways.WAYS}
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is compared, the keys of its strategies, and those of their runs that were started, by their titles."""
+
+    comparison: ways.Comparison
+    keys: tuple[str, ...]
+    runs: Mapping[str, Run]
+
+    @property
+    def done(self) -> dict[str, Run]:
+        """The finished runs, by the titles of their strategies."""
+        return {title: run for title, run in self.runs.items() if run.status == "done"}
+
+
+def run_of(config: RunConfig) -> Run | None:
+    """The run of a config, if there is one: its data must be open, as their fingerprint is part of a run's id."""
+    opened = ui_data.opened(config.data.name, config.data.size, config.data.fit)
+    return store().get(config.with_data(opened.fingerprint).run_id())
+
+
+def colour_of_way(title: str) -> str:
+    """The colour that a strategy has wherever it is not a single run."""
+    return CATEGORIES[list(TITLES.values()).index(title) % len(CATEGORIES)]

@@ -1,0 +1,74 @@
+"""Results: accuracy, cost and curves of the strategies side by side."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+import streamlit as st
+
+from cvcore.plots import bars
+from cvcore.training.run import Run
+from cvcore.ui.frame import chart
+from cvcore.ui.live_curves import live_curves
+from cvcore.ui.runs import colours
+from cvcore.ui.transfer.look import Look
+
+
+def show(look: Look) -> None:
+    """Bars of test accuracy, curves, and a table of what each strategy cost."""
+    runs, done = look.runs, look.done
+    if not runs:
+        st.info("Press Train all: the results appear here, in about half a minute.", icon=":material/show_chart:")
+        return
+    colour = colours([run.run_id for run in runs.values()])
+    if done:
+        st.subheader("Accuracy on the test images", anchor=False)
+        chart(
+            bars.accuracies(
+                list(done),
+                [run.end["test"]["acc"] for run in done.values()],
+                [colour[run.run_id] for run in done.values()],
+            ),
+            key="accuracies",
+            alt="Test accuracy of each strategy",
+        )
+    live_curves([run.run_id for run in runs.values()], {run.run_id: title for title, run in runs.items()})
+    _table(runs)
+
+
+def _table(runs: Mapping[str, Run]) -> None:
+    st.dataframe(
+        pd.DataFrame([_row(title, run) for title, run in runs.items()]),
+        hide_index=True,
+        height="auto",
+        placeholder="–",
+        column_config={
+            "strategy": st.column_config.TextColumn("Strategy", help="How the backbone is reused"),
+            "status": st.column_config.TextColumn("Status"),
+            "test": st.column_config.NumberColumn("Test (%)", format="%.1f", help="Accuracy on the test images"),
+            "features": st.column_config.NumberColumn(
+                "Features (s)", format="%.1f", help="Running the backbone once over all images; 0 where they were there"
+            ),
+            "train": st.column_config.NumberColumn("Training (s)", format="%.1f", help="All epochs together"),
+            "trainable": st.column_config.NumberColumn(
+                "Trainable", format="localized", help="Parameters that learn in the first epoch"
+            ),
+            "params": st.column_config.NumberColumn("Parameters", format="localized", help="Of the whole network"),
+            "size": st.column_config.NumberColumn("Size (MB)", format="%.2f", help="Its weights at 4 bytes each"),
+            "run": st.column_config.TextColumn("Run", help="As `runs show` and the Training page know it"),
+        },
+    )
+
+
+def _row(title: str, run: Run) -> dict:
+    params = run.size.get("params")
+    return {
+        "strategy": title,
+        "status": run.status,
+        "test": 100 * run.end["test"]["acc"] if run.status == "done" else None,
+        "features": run.told.get("features", {}).get("seconds"),
+        "train": sum(epoch.seconds for epoch in run.history) if run.ended and run.history else None,
+        "trainable": run.size.get("trainable_params"),
+        "params": params,
+        "size": 4 * params / 1e6 if params else None,
+        "run": run.run_id,
+    }

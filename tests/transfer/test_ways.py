@@ -1,0 +1,174 @@
+"""Strategies side by side, and how far each moved what it reused."""
+
+import pytest
+import torch
+
+from cvcore import paths
+from cvcore.errors import ConfigError, CvcoreError
+from cvcore.training.check import checked
+from cvcore.training.checkpoint import load_weights
+from cvcore.training.job import execute
+from cvcore.training.queue import Queue
+from cvcore.training.runs import RunStore
+from cvcore.transfer import ways
+from cvcore.transfer.cache import difference
+from cvcore.transfer.drift import drift, largest
+from tests.cli import refused, run_json
+
+GLYPHS = "glyphs-bn-cnn-c1b0746d7738"
+
+
+@pytest.fixture
+def runs(store):
+    """The user's runs with the shipped ones behind them."""
+    return RunStore(store.root, paths.shipped_runs_dir())
+
+
+@pytest.fixture
+def comparison(runs):
+    source = ways.resolved("glyphs", "bn-cnn", runs)
+    data = ways.usual_data("digits", 3, 1, source)
+    return ways.Comparison(data, "bn-cnn", source, {**ways.usual_training(data, 1), "epochs": 3})
+
+
+def trained(store, config):
+    run, _ = Queue(store).submit(checked(config, store))
+    execute(store, run)
+    found = store.find(run.run_id)
+    assert found.status == "done", found.end
+    return found
+
+
+def test_all_share_images_seed_and_evaluation(comparison):
+    configs = [comparison.config(each.key) for each in ways.WAYS]
+    assert len({config.run_id() for config in configs}) == len(ways.WAYS)
+    assert len({config.data.model_dump_json() for config in configs}) == 1
+    assert len({config.train.model_dump_json() for config in configs}) == 1
+    assert configs[0].train.batch_size == 20  # 3 images of each of ten classes are 30
+
+
+def test_a_setting_goes_to_those_that_have_use_for_it(runs):
+    asked = ways.Comparison({"name": "digits"}, "bn-cnn", GLYPHS, {}, {"factor": 0.5, "unfreeze": 3, "head": "mlp"})
+    told = {each.key: asked.config(each.key).transfer for each in ways.WAYS if each.key != "scratch"}
+    assert {key: (each.factor, each.unfreeze) for key, each in told.items()} == {
+        "features": (0.1, 1),
+        "frozen": (0.1, 1),
+        "finetune": (0.1, 1),
+        "discriminative": (0.5, 1),
+        "warmup-finetune": (0.5, 3),
+        "gradual": (0.5, 3),
+    }
+    assert {each.head for each in told.values()} == {"mlp"}
+
+
+class TestDrift:
+    def test_only_the_head_of_a_frozen_network_moves(self, runs, comparison):
+        for key in ("features", "frozen"):
+            run = trained(runs, comparison.config(key))
+            moved = drift(run, runs)
+            assert [each.block for each in moved] == ["stage1", "stage2", "stage3", "head"]
+            assert largest(moved) == 0.0
+            assert moved[-1].largest > 0
+        assert difference(trained(runs, comparison.config("features")), runs) == (256, pytest.approx(0, abs=1e-5))
+
+    def test_it_is_the_largest_change_by_hand(self, runs, comparison):
+        run = trained(runs, comparison.config("finetune"))
+        before = load_weights(runs.find(GLYPHS).path / "best.pt")
+        after = load_weights(run.path / "best.pt")
+        (first, *_) = drift(run, runs)
+        names = [name for name in after if name.startswith("stage1.") and "num_batches" not in name]
+        weights = [name for name in names if "running" not in name]
+        by_hand = max((after[name] - before[name]).abs().max().item() for name in weights)
+        assert first.largest == pytest.approx(by_hand)
+        statistics = [(after[name] - before[name]).abs().max().item() for name in names if "running" in name]
+        assert first.statistics == pytest.approx(max(statistics))
+        length = torch.cat([before[name].flatten() for name in weights]).norm().item()
+        change = torch.cat([(after[name] - before[name]).flatten() for name in weights]).norm().item()
+        assert first.relative == pytest.approx(change / length, rel=1e-4)
+
+    def test_statistics_move_where_they_are_let(self, runs, comparison):
+        config = comparison.config("frozen")
+        moving = config.model_copy(
+            update={"transfer": config.transfer.model_copy(update={"statistics": "moving"})}
+        )  # fmt: skip
+        moved = drift(trained(runs, moving), runs)
+        assert all(each.largest == 0 and each.statistics > 0 for each in moved[:-1])
+
+    def test_from_scratch_it_is_told_from_the_same_random_start(self, runs, comparison):
+        run = trained(runs, comparison.config("scratch"))
+        first = load_weights(run.path / "epochs" / "0000.pt") if (run.path / "epochs" / "0000.pt").exists() else None
+        moved = drift(run, runs)
+        assert all(0 < each.relative < 10 for each in moved)
+        if first is not None:
+            after = load_weights(run.path / "best.pt")
+            by_hand = (after["stage1.conv.weight"] - first["stage1.conv.weight"]).abs().max().item()
+            assert moved[0].largest >= by_hand - 1e-7
+
+
+class TestWeights:
+    @pytest.mark.parametrize("word", ["glyphs", GLYPHS])
+    def test_bundled_backbones_by_name(self, runs, word):
+        assert ways.resolved(word, "bn-cnn", runs) == GLYPHS
+
+    def test_of_imagenet_they_are_torchvisions_default(self, runs):
+        assert ways.resolved("imagenet", "mobilenet_v2", runs) == "torchvision:MobileNet_V2_Weights.IMAGENET1K_V2"
+        with pytest.raises(ConfigError, match="torchvision has none for bn-cnn"):
+            ways.resolved("imagenet", "bn-cnn", runs)
+
+    def test_a_file_is_checked_and_kept(self, runs, tmp_path):
+        from cvcore.models import zoo
+
+        torch.manual_seed(0)
+        model = zoo.build("bn-cnn", (1, 28, 28), 36)
+        torch.save(model.state_dict(), tmp_path / "mine.pth")
+        source = ways.resolved(str(tmp_path / "mine.pth"), "bn-cnn", runs)
+        assert source.startswith("file:")
+        data = ways.usual_data("digits", 3, 0, source)
+        asked = ways.Comparison(data, "bn-cnn", source, {**ways.usual_training(data, 0), "epochs": 1})
+        run = trained(runs, asked.config("features"))
+        after = load_weights(run.path / "best.pt")
+        assert torch.equal(after["stage1.conv.weight"], model.state_dict()["stage1.conv.weight"])
+
+    @pytest.mark.parametrize("word", ["nothing", "nowhere.pth", "torchvision:Nothing.V1", "file:000000000000"])
+    def test_what_is_not_there_is_one_line(self, runs, word):
+        with pytest.raises(CvcoreError) as told:
+            source = ways.resolved(word, "bn-cnn", runs)
+            checked(ways.Comparison({"name": "digits"}, "bn-cnn", source).config("finetune"), runs)
+        assert "\n" not in str(told.value)
+
+
+class TestCommand:
+    def test_strategies_side_by_side(self, capsys):
+        told = run_json(
+            capsys, "transfer", "--data", "digits", "--per-class", "2", "--epochs", "2",
+            "--strategies", "scratch,features,finetune",
+        )  # fmt: skip
+        assert set(told) == {"data", "backbone", "weights", "results"}
+        assert (told["data"], told["backbone"], told["weights"]) == ("digits", "bn-cnn", GLYPHS)
+        scratch, features, finetune = told["results"]
+        assert [each["strategy"] for each in told["results"]] == ["scratch", "features", "finetune"]
+        # 64·10 weights and 10 biases of the head; 70,330 by the sum over all layers
+        assert [each["trainable_params"] for each in told["results"]] == [70_330, 650, 70_330]
+        assert features["backbone_drift"] == 0 < finetune["backbone_drift"]
+        assert features["seconds"]["features"] > 0 == scratch["seconds"]["features"]
+        again = run_json(
+            capsys, "transfer", "--data", "digits", "--per-class", "2", "--epochs", "2", "--strategies", "features"
+        )
+        assert again["results"][0]["cached"]
+        assert again["results"][0]["run_id"] == features["run_id"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--strategies", "frozn"], "unknown strategy 'frozn' (did you mean frozen"),
+            (["--weights", "none", "--strategies", "features"], "which needs weights"),
+            (["--weights", "nothing"], "unknown run 'nothing'"),
+            (["--per-class", "many"], "per-class"),
+            (["--seed", "-1"], "split_seed: given -1"),
+            (["--backbone", "resnet19"], "unknown model 'resnet19'"),
+            (["--head", "longer"], "head: given 'longer'"),
+            (["--backbone", "lenet5"], "but glyphs-bn-cnn"),
+        ],
+    )
+    def test_bad_input_is_one_line(self, capsys, arguments, told):
+        assert told in refused(capsys, "transfer", "--data", "digits", *arguments)
