@@ -57,7 +57,7 @@ def main() -> None:
         "A workbench for image classifiers",
         "Browse images, take networks apart, train them and reuse them, here or from the command line. "
         "Every number can be checked, and every run can be repeated. "
-        "It works without a network connection: data and three trained runs are on board.",
+        "It works without a network connection: data and four trained runs are on board.",
         tab="Home",
     )
     st.subheader("A way to learn", anchor=False)

@@ -15,7 +15,13 @@ from cvcore.ui.transfer.controls import controls, sources
 from cvcore.ui.transfer.look import TITLES, Look, run_of
 
 # each is a module of cvcore.ui.transfer with a function show(look)
-SECTIONS = {"Results": "results", "Is it really frozen?": "frozen", "How many images?": "amounts"}
+SECTIONS = {
+    "Results": "results",
+    "Is it really frozen?": "frozen",
+    "How many images?": "amounts",
+    "At test time": "test_time",
+    "Which layers?": "layers",
+}
 
 
 def main() -> None:

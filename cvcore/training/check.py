@@ -11,7 +11,7 @@ from cvcore.models import typed, zoo
 from cvcore.training.batches import batch_sizes
 from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
-from cvcore.transfer.sources import is_run, source_run, weights_of
+from cvcore.transfer.sources import is_run, said, source_run, weights_of
 from cvcore.transfer.start import bare
 from cvcore.transfer.strategies import load_body, plan_of
 
@@ -91,5 +91,5 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     weights = {name: value.to("meta") for name, value in weights_of(transfer.source, store).items()}
     with torch.device("meta"):
         network = bare(config, dataset.image_shape, len(dataset.classes), weights)
-        load_body(network, weights)
+        load_body(network, weights, said(transfer.source))
         plan_of(network, transfer)

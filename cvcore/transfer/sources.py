@@ -22,6 +22,11 @@ def is_run(source: str) -> bool:
     return not source.startswith((THEIRS, FILE))
 
 
+def said(source: str) -> str:
+    """The source as messages name it."""
+    return f"the network of {source}" if is_run(source) else f"the file {source}" if source.startswith(FILE) else source
+
+
 def weights_of(source: str, store: RunStore) -> dict[str, torch.Tensor]:
     """The state dict that `source` of a TransferConfig names. Raises RunError or ModelError where it is not there."""
     if source.startswith(THEIRS):

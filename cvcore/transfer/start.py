@@ -10,7 +10,7 @@ from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
 from cvcore.training.runs import RunStore
 from cvcore.transfer.heads import Headed, with_head
-from cvcore.transfer.sources import weights_of
+from cvcore.transfer.sources import THEIRS, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
 
 
@@ -20,7 +20,11 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
     outputs = outputs_of(weights) if config.transfer.head in ("append", "append-softmax") else 0
-    return with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
+    network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
+    body = network.model.get_submodule(network.body)
+    if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):
+        body.transform_input = True  # GoogLeNet and Inception bring ImageNet's normalisation to their own
+    return network
 
 
 def started(config: RunConfig, image_shape: ImageShape, classes: int, store: RunStore) -> tuple[Headed, Plan]:
@@ -33,7 +37,7 @@ def started(config: RunConfig, image_shape: ImageShape, classes: int, store: Run
         return network, Plan.everything(network.model)
     weights = weights_of(config.transfer.source, store)
     network = bare(config, image_shape, classes, weights)
-    load_body(network, weights)
+    load_body(network, weights, said(config.transfer.source))
     return network, plan_of(network, config.transfer)
 
 

@@ -7,27 +7,21 @@ from cvcore.config import TransferConfig
 from cvcore.errors import ModelError
 from cvcore.training.plan import Group, Plan
 from cvcore.transfer.heads import Headed, head_name
+from cvcore.transfer.weight_fit import put
 
 MOST = 0.8  # share of a network's layers from which on a part of it is no block
 KEPT = ("features", "frozen")  # strategies that leave the backbone as it came
 
 
-def load_body(network: Headed, weights: dict[str, torch.Tensor]) -> None:
-    """Give `network` all of `weights` but those of the head, which keeps its own fresh start.
+def load_body(network: Headed, weights: dict[str, torch.Tensor], name: str) -> None:
+    """Give `network` all of `weights`, which are called `name`, but those of the head, which keeps its fresh start.
 
     Raises ModelError, and changes nothing, where they belong to another network.
     """
-    own = network.state_of_body()
-    given = {name: value for name, value in weights.items() if network.body or not network.is_fresh(name)}
-    wrong = sorted(given.keys() ^ own.keys()) or [name for name in own if own[name].shape != given[name].shape]
-    if wrong:
-        sizes = " and ".join(str(list(state[wrong[0]].shape)) for state in (given, own) if wrong[0] in state)
-        raise ModelError(
-            f"the weights do not fit the network at {wrong[0]} ({sizes}): "
-            "transfer between sets of the same channels, with a network that takes both image sizes"
-        )
     body = network.model.get_submodule(network.body)
-    body.load_state_dict(given, strict=False)
+    fresh = {} if network.body else {key: value for key, value in body.state_dict().items() if network.is_fresh(key)}
+    given = {key: value for key, value in weights.items() if network.body or not network.is_fresh(key)}
+    put({**given, **fresh}, body, name)
 
 
 def blocks(network: Headed) -> list[tuple[str, tuple[nn.Parameter, ...]]]:

@@ -61,6 +61,41 @@ def test_how_many_images(trained):
     assert not [each for each in app.button if each.label.startswith("Train 9")]
 
 
+def test_what_is_gained_at_test_time(trained):
+    app = section(trained, "At test time")
+    widget(app.number_input, "Test images").set_value(40)
+    checked(app.run())
+    button(app, "Measure").click()
+    checked(app.run())
+    table = app.dataframe[0].value.set_index("protocol")
+    assert table["views"].to_dict() == {"Once": 1, "Mirrored, too": 2, "Three scales": 3, "Ten crops": 10}
+    assert table.loc["Once", "gain"] == 0
+    assert table.loc["Ten crops", "px"] == "32"  # 8/7 of 28 pixels
+    app.run()
+    assert not [each for each in app.button if each.label == "Measure"]
+
+
+def test_which_layers(page):
+    app = section(page("transfer"), "Which layers?")
+    button(app, "Probe the layers").click()
+    checked(app.run())
+    lines = {line["name"]: line for line in figure(app, 0)["data"]}
+    assert list(lines) == ["learnt weights", "random weights"]
+    assert lines["learnt weights"]["x"] == ["pixels", "stage1", "stage2", "stage3"]
+    learnt, random = (numbers(line["y"]) for line in lines.values())
+    assert learnt[0] == random[0]  # pixels are the same for both
+    assert learnt[-1] > random[-1] + 5  # points: what was learnt on printed characters helps
+
+
+def test_a_backbone_for_colours_is_not_offered_grey_images(page):
+    app = page("transfer")
+    backbone = widget(app.selectbox, "Backbone")
+    assert widget(app.selectbox, "Data set").options[0] == "digits"
+    backbone.set_value(next(each for each in backbone.options if "shapes" in each))
+    checked(app.run())
+    assert any("no other set of images with 3 channels is here" in each.value for each in app.error)
+
+
 def test_no_strategy_says_so(page):
     app = page("transfer")
     widget(app.pills, "Strategies").set_value([])

@@ -91,7 +91,7 @@ class TestHeads:
 class TestWeights:
     def test_features_are_those_of_the_source(self):
         source, network = zoo.build("bn-cnn", IMAGE, 36).eval(), with_head("bn-cnn", IMAGE, 10, "replace")
-        load_body(network, source.state_dict())
+        load_body(network, source.state_dict(), "mine")
         reused, images = network.model.eval(), torch.rand(4, *IMAGE)
         for each in (source, reused):
             each.head = nn.Identity()
@@ -99,22 +99,22 @@ class TestWeights:
 
     def test_behind_an_old_head_all_of_it_is_the_sources(self):
         source, network = zoo.build("bn-cnn", IMAGE, 36).eval(), with_head("bn-cnn", IMAGE, 10, "append", 36)
-        load_body(network, source.state_dict())
+        load_body(network, source.state_dict(), "mine")
         images = torch.rand(4, *IMAGE)
         assert torch.equal(network.model.eval()(images), network.model.head(source(images)))
 
     @pytest.mark.parametrize(
         ("name", "image", "told"),
         [
-            ("lenet5", IMAGE, r"do not fit the network at conv1\.bias \(\[6\]\)"),
-            ("bn-cnn", (3, 28, 28), r"stage1\.conv\.weight \(\[16, 3, 3, 3\] and \[16, 1, 3, 3\]\)"),
+            ("lenet5", IMAGE, r"missing: 6 in stage1, 12 in stage2, .*; not in the network: 2 in conv1"),
+            ("bn-cnn", (3, 28, 28), r"stage1\.conv\.weight is 16×3×3×3 and the network's 16×1×3×3"),
         ],
     )
     def test_of_another_network_they_are_refused_and_nothing_changes(self, name, image, told):
         network = with_head("bn-cnn", IMAGE, 10, "replace")
         before = {key: value.clone() for key, value in network.model.state_dict().items()}
         with pytest.raises(ModelError, match=told):
-            load_body(network, zoo.build(name, image, 10).state_dict())
+            load_body(network, zoo.build(name, image, 10).state_dict(), "mine")
         assert all(torch.equal(before[key], value) for key, value in network.model.state_dict().items())
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cvcore.config import TransferConfig
 from cvcore.data import catalog
+from cvcore.errors import DataError
 from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
@@ -13,6 +14,7 @@ from cvcore.ui.runs import label, store
 from cvcore.ui.training.form import choices, help_of
 from cvcore.ui.transfer.look import TITLES
 
+FIRST_SOURCE = "glyphs"  # printed characters: handwritten digits, the first data set, are what they help with
 AT_FIRST = ["scratch", "features", "finetune"]
 
 
@@ -29,7 +31,12 @@ def controls(runs: list[Run]) -> tuple[ways.Comparison, list[str]]:
     """(what is compared, the keys of the strategies), as the widgets say."""
     one, two, three, four, five = st.columns([3, 1.6, 1.5, 1.1, 1.4])
     source = one.selectbox(
-        "Backbone", runs, format_func=label, key="source", help="A finished run whose layers are reused."
+        "Backbone",
+        runs,
+        index=next((place for place, run in enumerate(runs) if run.config.data.name == FIRST_SOURCE), 0),
+        format_func=label,
+        key="source",
+        help="A finished run whose layers are reused.",
     )
     target = two.selectbox(
         "Data set", _targets(source), key="target", bind="query-params", help="The new, small set to learn from."
@@ -75,9 +82,21 @@ def controls(runs: list[Run]) -> tuple[ways.Comparison, list[str]]:
 
 
 def _targets(source: Run) -> list[str]:
-    """Sets that are there, but for that of which the backbone has seen every image."""
-    there = [name for name in catalog.names() if catalog.entry(name).state in ("bundled", "on disk")]
-    return [name for name in there if name != source.config.data.name]
+    """Sets that are there and have as many channels, but for that of which the backbone has seen every image.
+
+    Raises DataError where there is none.
+    """
+    learnt = source.config.data.name
+    channels = catalog.entry(learnt).image[:1]
+    there = [catalog.entry(name) for name in catalog.names() if name != learnt]
+    there = [entry for entry in there if entry.state in ("bundled", "on disk")]
+    found = [entry.name for entry in there if not entry.image or entry.image[:1] == channels]
+    if not found:
+        raise DataError(
+            f"no other set of images with {channels[0]} channels is here: download one or add your own on the "
+            "Datasets page, or choose another backbone"
+        )
+    return found
 
 
 def _more() -> tuple[dict[str, Any], int]:
