@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from cvcore import paths
 from cvcore.cli import main
+from cvcore.data import catalog
 from cvcore.training.runs import RunStore
 from tests.cli import refused, run_json
 
@@ -61,7 +63,14 @@ def test_a_pair_is_compared_in_full(capsys, tmp_path):
     [
         (["--recipe", "mnist-lenet5"], "or add --stand-in to run on digits instead"),
         (["--recipe", "nope"], "unknown recipe 'nope'"),
-        (["--recipe", "vgg16-imagenet-top5"], "starts from the ImageNet weights of VGG-16"),
+        (
+            ["--recipe", "vgg16-imagenet-top5"],
+            "trains nothing: it looks at photographs with the ImageNet weights of VGG-16",
+        ),
+        (
+            ["--recipe", "catsdogs-vgg16-frozen"],
+            "fetch them with `weights --download torchvision:VGG16_Weights.IMAGENET1K_V1`",
+        ),
         (["--recipe", "softmax-twice", "--stand-in"], "leave the stand-in out"),
         (["--recipe", "softmax-twice", "--epochs", "0"], "epochs: given '0'"),
         (["--stand-in", "--data", "digits", "--model", "mlp"], "--stand-in belongs to --recipe"),
@@ -96,3 +105,27 @@ def test_corrected_recipes_pass(capsys):
     found = run_json(capsys, "lint", "class-after-class-corrected")["findings"]
     assert {each["level"] for each in found} <= {"note"}
     assert json.dumps(found)
+
+
+def test_a_recipe_runs_from_weights_that_are_there(capsys, monkeypatch, tmp_path):
+    import torch
+    import torchvision
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    theirs = torchvision.models.mobilenet_v2(weights=None).state_dict()
+    torch.save(theirs, folder / "mobilenet_v2-b0353104.pth")
+    told = run_json(
+        capsys, "train", "--recipe", "catsdogs-mobilenetv2-frozen", "--data", "shapes", "--size", "32",
+        "--per-class", "4", "--batch-size", "8",
+    )  # fmt: skip
+    assert told["status"] == "done"
+    assert told["config"]["transfer"]["statistics"] == "moving"
+    found = RunStore(paths.runs_dir()).find(told["run_id"])
+    classes = len(catalog.open_dataset("shapes").classes)
+    assert found.size["trainable_params"] == 1280 * classes + classes  # one Linear, as the tutorial has it
+    after = torch.load(found.path / "best.pt", weights_only=True)
+    assert torch.equal(after["features.0.0.weight"], theirs["features.0.0.weight"])  # frozen
+    assert not torch.equal(after["features.0.1.running_mean"], theirs["features.0.1.running_mean"])  # the mistake

@@ -45,9 +45,11 @@ def _same_experiment(recipe: Recipe, wanted: RunConfig, config: RunConfig, is_st
     """Whether both train one network on one set, from weights of one kind."""
     if (wanted.data.name, wanted.model.name) != (config.data.name, config.model.name):
         return False
+    if not is_stand_in and recipe.weights:
+        return wanted.transfer is not None and wanted.transfer == config.transfer
     reuse = recipe.stand_in.reuse if is_stand_in else ""
     if not reuse or config.transfer is None:
-        return bool(reuse) == bool(config.transfer) and not (recipe.weights and not is_stand_in)
+        return bool(reuse) == bool(config.transfer)
     learnt = f"{recipe.stand_in.learnt_on}-{wanted.model.name}-"  # so begins the name of a run
     return config.transfer.strategy == reuse and config.transfer.source.startswith(learnt)
 

@@ -46,17 +46,17 @@ class StandIn(_Frozen):
     data: dict[str, Any]
     model: dict[str, Any] = {}
     train: dict[str, Any] = {}
-    reuse: Literal["", "frozen", "finetune"] = ""
+    reuse: Literal["", "features", "frozen", "finetune", "discriminative", "warmup-finetune"] = ""
     learnt_on: str = "glyphs"
 
 
 class Recipe(_Frozen):
     """An experiment with its settings, as a RunConfig has them.
 
-    `weights` names the network whose ImageNet weights it starts from, `images` says whose images it needs; both are
-    empty where the catalog has all that it takes. `differs` tells how it is not quite what was published, `mistakes`
-    which mistakes it makes. A mistake that can be run is a pair: `role` says which of the two this is, `pair` is the
-    other.
+    `weights` names the network whose ImageNet weights it starts from and `transfer` says how, `images` says whose
+    images it needs; they are empty where the catalog has all that it takes. `differs` tells how it is not quite what
+    was published, `mistakes` which mistakes it makes. A mistake that can be run is a pair: `role` says which of the
+    two this is, `pair` is the other.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Recipe(_Frozen):
     data: dict[str, Any]
     model: dict[str, Any]
     train: dict[str, Any] = {}
+    transfer: dict[str, Any] = {}
     published: Published = Published()
     stand_in: StandIn | None = None
     weights: str = ""
@@ -103,4 +104,6 @@ class Recipe(_Frozen):
         if stand_in and self.stand_in:
             for part in found:
                 found[part] |= getattr(self.stand_in, part)
+        elif self.transfer:
+            found["transfer"] = dict(self.transfer)
         return found

@@ -1,7 +1,9 @@
 """From a recipe to a run: what is in the way, whose weights it starts from, which settings replace its own."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cvcore.config import TrainConfig
@@ -18,9 +20,29 @@ BELONG = {
 }
 
 
+# file and size (MB) of the weights that recipes start from: known here, since torchvision takes seconds to be imported
+FILES = {
+    "torchvision:AlexNet_Weights.IMAGENET1K_V1": ("alexnet-owt-7be5be79.pth", 244),
+    "torchvision:MobileNet_V2_Weights.IMAGENET1K_V1": ("mobilenet_v2-b0353104.pth", 14),
+    "torchvision:VGG16_Weights.IMAGENET1K_V1": ("vgg16-397923af.pth", 553),
+}
+
+
+def weights_file(recipe: Recipe) -> Path | None:
+    """Where torch keeps the weights that the recipe starts from, whether they are there or not; None of others."""
+    name, _ = FILES.get(recipe.transfer.get("source", ""), ("", 0))
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
+    return home / "hub" / "checkpoints" / name if name else None
+
+
 def obstacle(recipe: Recipe) -> str:
-    """Why the recipe cannot run as it was published: "weights", "images", "download", or "" where it can."""
-    if recipe.weights:
+    """Why the recipe cannot run as it was published: "untrained" where nothing is, "weights" or "images" that are not
+    there, "download", or "" where it can."""
+    if recipe.weights and not recipe.transfer:
+        return "untrained"
+    file = weights_file(recipe)
+    if file and not file.is_file():
         return "weights"
     if recipe.images or catalog.entry(recipe.data_name).state == "missing":
         return "images"
@@ -30,8 +52,11 @@ def obstacle(recipe: Recipe) -> str:
 def explained(recipe: Recipe) -> str:
     """The obstacle in words, as a sentence without its end; "" where there is none."""
     kind = obstacle(recipe)
+    if kind == "untrained":
+        return f"{recipe.name} trains nothing: it looks at photographs with the ImageNet weights of {recipe.weights}"
     if kind == "weights":
-        return f"{recipe.name} starts from the ImageNet weights of {recipe.weights}, which no run can start from here"
+        size = FILES[recipe.transfer["source"]][1]
+        return f"{recipe.name} starts from the ImageNet weights of {recipe.weights}, a download of {size} MB"
     if kind == "images":
         return f"{recipe.name} needs {recipe.images}"
     if kind == "download":
@@ -53,11 +78,15 @@ def values_to_run(
     values = merged(recipe.values(stand_in=stand_in), given)
     if stand_in and recipe.stand_in.reuse and "transfer" not in given:
         values["transfer"] = {"source": source(recipe, store).run_id, "strategy": recipe.stand_in.reuse}
-    needs_weights = recipe.weights and not stand_in and "transfer" not in values
-    needs_images = values["data"]["name"] == ANY_DATA
-    if needs_weights or needs_images:
-        ways = {"weights": "start from a run of yours with --from", "images": "give a folder of yours with --data"}
-        way = ways["weights" if needs_weights else "images"]
+    kind = "" if stand_in else obstacle(recipe)
+    others = values.get("transfer", {}).get("source") != recipe.transfer.get("source")
+    stopped = (kind == "untrained" and "transfer" not in values) or (kind == "weights" and not others)
+    if stopped or values["data"]["name"] == ANY_DATA:
+        ways = {
+            "untrained": "start a run from other weights with --from",
+            "weights": f"fetch them with `weights --download {recipe.transfer.get('source')}`",
+        }
+        way = ways.get(kind, "give a folder of yours with --data")
         raise ConfigError(f"{explained(recipe)}: run it on {recipe.stand_in.data['name']} with --stand-in, or {way}")
     return values
 

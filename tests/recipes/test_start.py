@@ -10,6 +10,14 @@ from cvcore.recipes import library, start
 from cvcore.training.runs import RunStore
 
 
+@pytest.fixture(autouse=True)
+def hub(monkeypatch, tmp_path):
+    """An empty folder where torch keeps weights."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    (tmp_path / "torch" / "hub" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "torch" / "hub" / "checkpoints"
+
+
 @pytest.fixture
 def with_shipped(tmp_path):
     return RunStore(tmp_path / "runs", paths.shipped_runs_dir())
@@ -21,6 +29,7 @@ def with_shipped(tmp_path):
         ("mnist-lenet5", "download"),
         ("catsdogs-vgg16-frozen", "weights"),
         ("hymenoptera-alexnet-append", "weights"),
+        ("vgg16-imagenet-top5", "untrained"),
         ("resnext50-scratch", "images"),
         ("softmax-twice", ""),
     ],
@@ -29,6 +38,28 @@ def test_what_is_in_the_way(name, kind):
     recipe = library.find(name)
     assert start.obstacle(recipe) == kind
     assert bool(start.explained(recipe)) == bool(kind)
+
+
+def test_weights_that_are_there_are_no_obstacle(hub, with_shipped):
+    recipe = library.find("catsdogs-vgg16-frozen")
+    assert start.weights_file(recipe) == hub / "vgg16-397923af.pth"
+    start.weights_file(recipe).write_bytes(b"")
+    assert start.obstacle(recipe) != "weights"
+    values = start.values_to_run(recipe, with_shipped)
+    assert values["transfer"] == recipe.transfer
+    assert parse_config(values) == recipe.config
+
+
+@pytest.mark.parametrize("source", start.FILES)
+def test_files_and_sizes_of_weights_are_torchvisions(source):
+    from cvcore.transfer import published
+
+    weights = published.find(source)
+    assert start.FILES[source] == (weights.url.rpartition("/")[2], round(weights.size_mb))
+
+
+def test_every_recipe_that_reuses_weights_has_a_known_file():
+    assert {each.transfer["source"] for each in library.recipes() if each.transfer} == set(start.FILES)
 
 
 def test_a_set_that_is_there_is_no_obstacle(monkeypatch):

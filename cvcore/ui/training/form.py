@@ -101,7 +101,7 @@ def more_options(train: dict[str, Any]) -> dict[str, Any]:
         size, fit = ui_data.working_size()
         normalize = st.selectbox(
             "Normalisation",
-            ["dataset", "half", "none"],
+            choices("normalize", DataConfig),
             key="train-normalize",
             persist_state="session",
             help=help_of("normalize", DataConfig),

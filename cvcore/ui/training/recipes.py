@@ -8,6 +8,7 @@ from cvcore.config import RunConfig, TrainConfig, parse_config
 from cvcore.data import catalog
 from cvcore.recipes import library, start
 from cvcore.recipes.recipe import ANY_DATA, Recipe
+from cvcore.transfer.ways import way
 from cvcore.ui import held
 from cvcore.ui.data import OWN_SIZE, progress_bar
 from cvcore.ui.frame import errors_as_lines, escaped, tell_next
@@ -100,6 +101,20 @@ def _tell(recipe: Recipe, stand_in: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.info(f"{start.explained(recipe)}. {more}", icon=":material/info:")
             st.button(f"Use {other} instead", icon=":material/swap_horiz:", on_click=_use_stand_in)
+            if kind == "weights":
+                _offer_weights(recipe)
+
+
+def _offer_weights(recipe: Recipe) -> None:
+    size = start.FILES[recipe.transfer["source"]][1]
+    if st.button(f"Download {size} MB", icon=":material/download:", help="torchvision's weights, checked, resumable"):
+        from cvcore.transfer import published
+
+        weights = published.find(recipe.transfer["source"])
+        with errors_as_lines(), progress_bar(f"Downloading weights of {recipe.weights}", "MB", 1e6) as bar:
+            published.fetch(weights, bar)
+            tell_next(f"The weights of {recipe.weights} are here")
+            st.rerun()
 
 
 def _use_stand_in() -> None:
@@ -108,8 +123,8 @@ def _use_stand_in() -> None:
 
 def _reused(recipe: Recipe) -> str:
     """What the stand-in starts from."""
-    how = {"frozen": "frozen", "finetune": "fine-tuned"}[recipe.stand_in.reuse]
-    return f"{recipe.stand_in.model['name']} trained on {recipe.stand_in.learnt_on}, {how}"
+    how = way(recipe.stand_in.reuse).title.lower()
+    return f"{recipe.stand_in.model['name']} trained on {recipe.stand_in.learnt_on} ({how})"
 
 
 def _facts(recipe: Recipe, stand_in: bool) -> list[str]:
@@ -153,6 +168,8 @@ def completed(values: dict[str, Any], recipe: Recipe | None) -> dict[str, Any]:
     own = recipe.values(stand_in=stand_in)
     hidden = {name: own["data"][name] for name in ("val_fraction", "split_seed") if name in own["data"]}
     values["data"] |= hidden
+    if own.get("transfer") and values["model"]["name"] == own["model"]["name"]:
+        values["transfer"] = own["transfer"]
     if stand_in and recipe.stand_in.reuse and values["model"]["name"] == own["model"]["name"]:
         values["transfer"] = {"source": start.source(recipe, store()).run_id, "strategy": recipe.stand_in.reuse}
     return values
