@@ -35,9 +35,9 @@ def test_a_small_cnn_tells_shapes_apart_where_a_linear_model_does_not(store):
     assert train(store, "shapes", "perceptron").end["test"]["acc"] < 0.6
 
 
-def test_three_runs_ship():
-    found = {(run.config.model.name, run.config.data.name, run.status) for run in SHIPPED}
-    assert found == {("lenet5", "digits", "done"), ("perceptron", "digits", "done"), ("bn-cnn", "glyphs", "done")}
+def test_four_runs_ship():
+    found = {(run.config.model.name, run.config.data.name) for run in SHIPPED if run.status == "done"}
+    assert found == {("lenet5", "digits"), ("perceptron", "digits"), ("bn-cnn", "glyphs"), ("bn-cnn", "shapes")}
 
 
 @pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.run_id)

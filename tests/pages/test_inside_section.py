@@ -99,7 +99,7 @@ class TestOtherViews:
         assert shown == pytest.approx(weights["head.weight"][0].tolist())
 
     def test_batchnorm_with_its_numbers(self):
-        app = opened("bn-cnn", (3, 32, 32), inside="One step", layer="stage1.bn", channel="2")
+        app = opened("bn-cnn", (3, 32, 32), inside="One step", layer="stage1.bn", channel="2", weights="untrained")
         table = app.dataframe[0].value
         torch.manual_seed(0)
         model = zoo.build("bn-cnn", (3, 32, 32), 10).eval()

@@ -130,7 +130,9 @@ class TestControls:
         assert "learnt from these very images" in words(app)
 
     def test_runs_of_another_size_are_not_offered(self):
-        assert widget(opened("shapes").selectbox, "Map of").options == ["pixels"]
+        pixels, *options = widget(opened("shapes").selectbox, "Map of").options
+        assert pixels == "pixels"
+        assert [" · shapes · " in option for option in options] == [True]  # and none on grey images
 
     def test_runs_on_the_same_set_come_first(self):
         for name in ("digits", "glyphs"):

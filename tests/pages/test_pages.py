@@ -41,7 +41,7 @@ class TestTraining:
         app = page("training")
         assert len(app.get("plotly_chart")) == 2
         assert len(numbers(figure(app, 0)["data"][0]["y"])) >= 12
-        assert len(app.dataframe[-1].value) == 3
+        assert len(app.dataframe[-1].value) == 4
 
     def test_train_then_look_then_train_again_is_cached(self, page):
         app = page("training")
@@ -51,7 +51,7 @@ class TestTraining:
         button(app, "Train").click()
         checked(app.run())
         assert not app.error
-        assert len(app.dataframe[-1].value) == 4
+        assert len(app.dataframe[-1].value) == 5
         train_queued()
         checked(app.run())
         assert len(numbers(figure(app, 1)["data"][0]["y"])) == 2
@@ -80,7 +80,7 @@ class TestTraining:
         button(app, "Train").click()
         checked(app.run())
         assert [message in each.value.replace("\\", "") for each in app.error] == [True]
-        assert len(app.dataframe[-1].value) == 3
+        assert len(app.dataframe[-1].value) == 4
 
     def test_a_network_that_does_not_fit_is_one_line(self, page):
         app = page("training", model="lenet-cifar")
@@ -95,8 +95,8 @@ class TestTraining:
         runs.set_value(ids)
         checked(app.run())
         lines = [line for line in figure(app, 0)["data"] if line.get("showlegend")]
-        assert len(lines) == 3
-        assert len({line["line"]["color"] for line in lines}) == 3
+        assert len(lines) == 4
+        assert len({line["line"]["color"] for line in lines}) == 4
 
     def test_an_interrupted_run_can_be_resumed(self, page):
         app = page("training")

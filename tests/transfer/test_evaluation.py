@@ -25,7 +25,11 @@ LIMIT = 40
 
 def shipped(model: str):
     """The shipped run of that network."""
-    return next(run for run in RunStore(paths.shipped_runs_dir()).list() if run.config.model.name == model)
+    return next(
+        run
+        for run in RunStore(paths.shipped_runs_dir()).list()
+        if run.config.model.name == model and run.config.data.name != "shapes"
+    )
 
 
 def spread(count: int, limit: int = LIMIT) -> np.ndarray:
