@@ -11,7 +11,8 @@ from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
 from cvcore.ui.runs import make_ready, submit
-from cvcore.ui.transfer.controls import controls, sources
+from cvcore.ui.transfer.backbones import backbones
+from cvcore.ui.transfer.controls import controls
 from cvcore.ui.transfer.look import TITLES, Look, run_of
 
 # each is a module of cvcore.ui.transfer with a function show(look)
@@ -33,12 +34,12 @@ def main() -> None:
     with errors_as_lines():
         make_ready()
     with errors_as_lines():
-        runs = sources()
-        if not runs:
+        reusable = backbones()
+        if not reusable:
             st.info("No finished run to reuse yet: train one on the Training page.", icon=":material/move_up:")
             link(TRAINING, "Train bn-cnn on glyphs", data="glyphs", model=ways.BACKBONE)
             return
-        comparison, keys = controls(runs)
+        comparison, keys = controls(reusable)
         configs = {key: comparison.config(key) for key in keys}
         if not configs:
             st.info("Choose at least one strategy.", icon=":material/checklist:")

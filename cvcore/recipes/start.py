@@ -1,6 +1,5 @@
 """From a recipe to a run: what is in the way, whose weights it starts from, which settings replace its own."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from cvcore.errors import ConfigError, DataError, RunError
 from cvcore.recipes.recipe import ANY_DATA, Recipe
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
+from cvcore.transfer.sources import hub_folder
 
 # settings that mean nothing without another; whoever changes that does not mean to keep them
 BELONG = {
@@ -31,9 +31,7 @@ FILES = {
 def weights_file(recipe: Recipe) -> Path | None:
     """Where torch keeps the weights that the recipe starts from, whether they are there or not; None of others."""
     name, _ = FILES.get(recipe.transfer.get("source", ""), ("", 0))
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser()
-    return home / "hub" / "checkpoints" / name if name else None
+    return hub_folder() / name if name else None
 
 
 def obstacle(recipe: Recipe) -> str:

@@ -5,6 +5,8 @@ Importing this does not import torch.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cvcore.errors import RunError
@@ -15,6 +17,12 @@ if TYPE_CHECKING:
     import torch
 
 THEIRS, FILE = "torchvision:", "file:"
+
+
+def hub_folder() -> Path:
+    """Where torch keeps weights that it downloads, told without torch."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return Path(os.environ.get("TORCH_HOME", f"{cache}/torch")).expanduser() / "hub" / "checkpoints"
 
 
 def is_run(source: str) -> bool:

@@ -12,6 +12,7 @@ from cvcore.training.runs import RunStore
 from cvcore.transfer.heads import Headed, with_head
 from cvcore.transfer.sources import THEIRS, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
+from cvcore.transfer.weight_fit import Fit, compare
 
 
 def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
@@ -47,6 +48,15 @@ def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: 
     network = bare(config, image_shape, classes, own or weights)
     network.model.load_state_dict(weights)
     return network.model
+
+
+def fit_of(weights: dict[str, torch.Tensor], name: str) -> Fit:
+    """How a state dict fits the network `name` of the zoo with as many classes as it gives; nothing is allocated."""
+    spec = zoo.find(name)
+    first = next((value for value in weights.values() if value.ndim == 4), None)
+    channels = first.shape[1] if first is not None else spec.input[0]
+    with torch.device("meta"):
+        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), outputs_of(weights)))
 
 
 def outputs_of(weights: dict[str, torch.Tensor]) -> int:

@@ -43,11 +43,13 @@ class Brought:
 
 @dataclass(frozen=True)
 class Kept:
-    """A state dict in the data folder: the key that a config holds, the file name it came by, its size in bytes."""
+    """A state dict in the data folder: the key that a config holds, the file name it came by, its size in bytes, and
+    the network that it was brought for, empty where nobody said."""
 
     key: str
     name: str
     bytes: int
+    network: str = ""
 
 
 def read(source: Path | bytes, name: str, *, most_bytes: int = MOST_BYTES) -> Brought:
@@ -79,11 +81,12 @@ def read_state(
         raise ModelError(f"{shown(name)} cannot be read ({reason_of(error)}): give another file") from error
 
 
-def keep(brought: Brought, name: str) -> str:
+def keep(brought: Brought, name: str, network: str = "") -> str:
     """The key under which `brought`, which came as a file called `name`, can be found again: "file:" and 12 digits."""
     digits = brought.digest[:12]
     file = _folder() / f"{digits}.safetensors"
     about = {"name": name, "digest": brought.digest, "remarks": list(brought.remarks), "kept": time.time()}
+    about["network"] = network
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, lambda partial: safetensors.torch.save_file(brought.state, partial))
@@ -100,7 +103,10 @@ def kept() -> list[Kept]:
     """The state dicts in the data folder, by name."""
     files = _folder().glob("*.safetensors") if _folder().is_dir() else ()
     found = [(f"file:{file.stem}", file) for file in files if _KEY.fullmatch(f"file:{file.stem}")]
-    rows = [Kept(key, _about(file).get("name", key), file.stat().st_size) for key, file in found]
+    rows = [
+        Kept(key, _about(file).get("name", key), file.stat().st_size, _about(file).get("network", ""))
+        for key, file in found
+    ]
     return sorted(rows, key=lambda row: (row.name, row.key))
 
 
@@ -133,7 +139,7 @@ def _about(file: Path) -> dict[str, str]:
         return {}
     if not isinstance(noted, dict):
         return {}
-    texts = {field: noted[field] for field in ("name", "digest") if isinstance(noted.get(field), str)}
+    texts = {field: noted[field] for field in ("name", "digest", "network") if isinstance(noted.get(field), str)}
     if not texts.get("digest", "").startswith(file.stem):
         texts.pop("digest", None)
     return texts

@@ -1,7 +1,15 @@
 """The sections of the Transfer page, on runs that are trained here."""
 
-import pytest
+import io
 
+import pytest
+import torch
+
+from cvcore import paths
+from cvcore.models import zoo
+from cvcore.training.runs import RunStore
+from cvcore.transfer import weight_files
+from cvcore.transfer.start import fit_of
 from tests.pages.helpers import button, checked, figure, numbers, train_queued, widget
 
 
@@ -91,9 +99,59 @@ def test_a_backbone_for_colours_is_not_offered_grey_images(page):
     app = page("transfer")
     backbone = widget(app.selectbox, "Backbone")
     assert widget(app.selectbox, "Data set").options[0] == "digits"
-    backbone.set_value(next(each for each in backbone.options if "shapes" in each))
+    shapes = next(run for run in RunStore(paths.shipped_runs_dir()).list() if run.config.data.name == "shapes")
+    backbone.set_value(shapes.run_id)
     checked(app.run())
     assert any("no other set of images with 3 channels is here" in each.value for each in app.error)
+
+
+class TestBackbones:
+    @pytest.fixture(autouse=True)
+    def hub(self, monkeypatch, tmp_path):
+        """An empty folder where torch keeps weights."""
+        monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+        folder = tmp_path / "torch" / "hub" / "checkpoints"
+        folder.mkdir(parents=True)
+        return folder
+
+    def test_weights_on_the_disk_can_be_chosen(self, page, hub):
+        (hub / "mobilenet_v2-b0353104.pth").write_bytes(b"")
+        app = page("transfer")
+        backbone = widget(app.selectbox, "Backbone")
+        assert backbone.options[-1] == "mobilenet_v2 · IMAGENET1K_V1"
+        backbone.set_value("torchvision:MobileNet_V2_Weights.IMAGENET1K_V1")
+        checked(app.run())
+        assert widget(app.selectbox, "Data set").options == ["shapes"]  # the only set here with three channels
+
+    def test_a_file_that_was_brought_can_be_chosen(self, page, monkeypatch, tmp_path):
+        monkeypatch.setenv("CVCORE_DATA", str(tmp_path / "data"))
+        torch.manual_seed(0)
+        buffer = io.BytesIO()
+        torch.save(zoo.build("bn-cnn", (1, 28, 28), 36).state_dict(), buffer)
+        brought = weight_files.read(buffer.getvalue(), "mine.pth")
+        assert fit_of(brought.state, "bn-cnn").fits
+        assert not fit_of(brought.state, "lenet5").fits
+        key = weight_files.keep(brought, "mine.pth", "bn-cnn")
+        app = page("transfer")
+        backbone = widget(app.selectbox, "Backbone")
+        assert backbone.options[-1] == "mine.pth · bn-cnn"
+        backbone.set_value(key)
+        widget(app.number_input, "Epochs").set_value(1)
+        checked(app.run())
+        button(app, "Train all").click()
+        checked(app.run())
+        assert not app.error
+        train_queued()
+        checked(app.run())
+        assert app.dataframe[0].value["status"].tolist() == ["done"] * 3
+
+    def test_more_can_be_added(self, page):
+        app = page("transfer")
+        button(app, "Add weights").click()
+        checked(app.run())
+        assert widget(app.selectbox, "Weights").value == "torchvision:MobileNet_V2_Weights.IMAGENET1K_V1"
+        assert button(app, "Download 14 MB")
+        assert any("top-1 71.9%" in each.value for each in app.caption)  # as torchvision publishes it
 
 
 def test_no_strategy_says_so(page):

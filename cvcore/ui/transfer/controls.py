@@ -7,37 +7,29 @@ import streamlit as st
 from cvcore.config import TransferConfig
 from cvcore.data import catalog
 from cvcore.errors import DataError
-from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
-from cvcore.ui.runs import label, store
 from cvcore.ui.training.form import choices, help_of
+from cvcore.ui.transfer.backbones import Backbone, add
 from cvcore.ui.transfer.look import TITLES
 
 FIRST_SOURCE = "glyphs"  # printed characters: handwritten digits, the first data set, are what they help with
 AT_FIRST = ["scratch", "features", "finetune"]
 
 
-def sources() -> list[Run]:
-    """Runs that can be reused: finished, from scratch, on a whole set."""
-    return [run for run in store().list() if _usable(run)]
-
-
-def _usable(run: Run) -> bool:
-    return run.status == "done" and run.config.transfer is None and not run.config.data.per_class
-
-
-def controls(runs: list[Run]) -> tuple[ways.Comparison, list[str]]:
+def controls(found: list[Backbone]) -> tuple[ways.Comparison, list[str]]:
     """(what is compared, the keys of the strategies), as the widgets say."""
     one, two, three, four, five = st.columns([3, 1.6, 1.5, 1.1, 1.4])
-    source = one.selectbox(
+    by_source = {each.source: each for each in found}
+    chosen = one.selectbox(
         "Backbone",
-        runs,
-        index=next((place for place, run in enumerate(runs) if run.config.data.name == FIRST_SOURCE), 0),
-        format_func=label,
+        list(by_source),
+        index=next((place for place, each in enumerate(found) if each.learnt == FIRST_SOURCE), 0),
+        format_func=lambda key: by_source[key].title,
         key="source",
-        help="A finished run whose layers are reused.",
+        help="A finished run, or weights from elsewhere, whose layers are reused.",
     )
+    source = by_source[chosen]
     target = two.selectbox(
         "Data set", _targets(source), key="target", bind="query-params", help="The new, small set to learn from."
     )
@@ -74,26 +66,26 @@ def controls(runs: list[Run]) -> tuple[ways.Comparison, list[str]]:
         help="Ways to start and to go on: all see the same images, and are tested alike.",
     )
     transfer, seed = _more()
-    data = {"name": target, "per_class": few, "split_seed": seed}
+    data = ways.usual_data(target, few, seed, source.source)
     train = {**ways.usual_training(data, seed), "epochs": epochs, "lr": lr}
-    ui_data.opened(target)
+    ui_data.opened(target, data.get("size", 0))
     ordered = [key for key in TITLES if key in keys]
-    return ways.Comparison(data, source.config.model.name, source.run_id, train, transfer), ordered
+    return ways.Comparison(data, source.network, source.source, train, transfer), ordered
 
 
-def _targets(source: Run) -> list[str]:
+def _targets(source: Backbone) -> list[str]:
     """Sets that are there and have as many channels, but for that of which the backbone has seen every image.
 
     Raises DataError where there is none.
     """
-    learnt = source.config.data.name
-    channels = catalog.entry(learnt).image[:1]
-    there = [catalog.entry(name) for name in catalog.names() if name != learnt]
+    there = [catalog.entry(name) for name in catalog.names() if name != source.learnt]
     there = [entry for entry in there if entry.state in ("bundled", "on disk")]
-    found = [entry.name for entry in there if not entry.image or entry.image[:1] == channels]
+    found = [
+        entry.name for entry in there if not (entry.image and source.channels) or entry.image[:1] == source.channels
+    ]
     if not found:
         raise DataError(
-            f"no other set of images with {channels[0]} channels is here: download one or add your own on the "
+            f"no other set of images with {source.channels[0]} channels is here: download one or add your own on the "
             "Datasets page, or choose another backbone"
         )
     return found
@@ -102,6 +94,10 @@ def _targets(source: Run) -> list[str]:
 def _more() -> tuple[dict[str, Any], int]:
     """(settings of strategies, the seed)."""
     with st.expander("More options"):
+        if st.button(
+            "Add weights", icon=":material/upload:", help="Of ImageNet, from torchvision, or a file of yours."
+        ):
+            add()
         columns = st.columns(4)
         seed = columns[0].number_input(
             "Seed",
