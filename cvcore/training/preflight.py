@@ -110,8 +110,9 @@ def costs(config: RunConfig, store: RunStore) -> Costs:
     config = checked(config, store)
     dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
     train, held_out = training_indices(dataset, config.data, hold_out=holds_out(dataset, config.train.selection))
+    weights = weights_of(config.transfer.source, store) if config.transfer else {}
     with torch.device("meta"):  # shapes without values: nothing is allocated
-        model = _model(config, dataset, store)
+        model = _model(config, dataset, {name: value.to("meta") for name, value in weights.items()})
         train_mode(model)
         batch = min(config.train.batch_size, len(train))
         kept = saved_for_backward(model, torch.empty(batch, *dataset.image_shape))
@@ -130,11 +131,11 @@ def costs(config: RunConfig, store: RunStore) -> Costs:
     )
 
 
-def _model(config: RunConfig, dataset: Dataset, store: RunStore) -> nn.Module:
-    """The run's network on the current device, frozen where it is frozen in its last epoch, which takes the most."""
+def _model(config: RunConfig, dataset: Dataset, weights: dict[str, torch.Tensor]) -> nn.Module:
+    """The run's network on the current device, frozen where it is frozen in its last epoch, which takes the most; of
+    the `weights` that it starts from only names and shapes count."""
     if config.transfer is None:
         return zoo.build(config.model.name, dataset.image_shape, len(dataset.classes))
-    weights = {name: value.to("meta") for name, value in weights_of(config.transfer.source, store).items()}
     network = bare(config, dataset.image_shape, len(dataset.classes), weights)
     plan_of(network, config.transfer).begin_at(config.train.epochs)
     return network.model
