@@ -33,6 +33,7 @@ def test_the_head_is_the_last_linear_layer(model, image, head):
         assert head_name(zoo.build(model, image, 5)) == head
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", THEIRS)
 def test_the_head_of_every_torchvision_classifier_gives_the_classes(name):
     spec = zoo.find(f"torchvision:{name}")
