@@ -201,6 +201,11 @@ class TrainConfig(_Frozen):
 
 
 Strategy = Literal["features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual"]
+STRATEGIES_WITH = {  # settings of a transfer that only some strategies have
+    "factor": ("discriminative", "warmup-finetune", "gradual"),
+    "unfreeze": ("warmup-finetune", "gradual"),
+    "statistics": ("frozen",),
+}
 Head = Literal["replace", "linear", "mlp", "append", "append-softmax"]
 # a run's id, torchvision's name for weights that it publishes, or the digest of a file that somebody brought
 SOURCE_PATTERN = rf"{RUN_ID_PATTERN}|^torchvision:[A-Za-z0-9_]+\.[A-Za-z0-9_]+$|^file:[0-9a-f]{{12}}$"
@@ -230,12 +235,7 @@ class TransferConfig(_Frozen):
 
     @model_validator(mode="after")
     def _values_fit_together(self) -> "TransferConfig":
-        users = {
-            "factor": ("discriminative", "warmup-finetune", "gradual"),
-            "unfreeze": ("warmup-finetune", "gradual"),
-            "statistics": ("frozen",),
-        }
-        for name, strategies in users.items():
+        for name, strategies in STRATEGIES_WITH.items():
             default = type(self).model_fields[name].default
             if self.strategy not in strategies and getattr(self, name) != default:
                 raise ValueError(f"{name}: it belongs to {' or '.join(strategies)}; the strategy is {self.strategy!r}")

@@ -13,7 +13,7 @@ from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
 from cvcore.ui.runs import make_ready, submit
 from cvcore.ui.transfer.backbones import backbones
 from cvcore.ui.transfer.controls import controls
-from cvcore.ui.transfer.look import TITLES, Look, run_of
+from cvcore.ui.transfer.look import TITLES, Look, runs_of
 
 # each is a module of cvcore.ui.transfer with a function show(look)
 SECTIONS = {
@@ -81,7 +81,7 @@ def show_few_images(config: RunConfig) -> None:
 
 def show_sections(comparison: ways.Comparison, configs: dict[str, RunConfig]) -> None:
     """The runs of the strategies that were started, looked at in one of several ways."""
-    runs = {TITLES[key]: run for key, config in configs.items() if (run := run_of(config))}
+    runs = {TITLES[key]: run for key, run in runs_of(configs).items()}
     section = st.pills(
         "Look at",
         list(SECTIONS),

@@ -11,7 +11,7 @@ from cvcore.errors import ConfigError, DataError, RunError
 from cvcore.recipes.recipe import ANY_DATA, Recipe
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
-from cvcore.transfer.sources import hub_folder
+from cvcore.transfer.sources import hub_folder, learnt_by
 
 # settings that mean nothing without another; whoever changes that does not mean to keep them
 BELONG = {
@@ -108,19 +108,13 @@ def _set(values: dict[str, Any], name: str) -> Any:
 def source(recipe: Recipe, store: RunStore) -> Run:
     """The run whose weights the stand-in starts from: the one that ships, else the newest. Raises RunError."""
     model, data = recipe.stand_in.model["name"], recipe.stand_in.learnt_on
-    found = [run for run in store.list() if _has_learnt(run, model, data)]
-    if not found:
+    found = learnt_by(store, model, data)
+    if found is None:
         raise RunError(
             f"{recipe.name} starts from {model} trained on {data}, and there is no such run: "
             f"`python -m cvcore train --data {data} --model {model}` makes one"
         )
-    return next((run for run in found if run.shipped), found[0])
-
-
-def _has_learnt(run: Run, model: str, data: str) -> bool:
-    config = run.config
-    whole = config.transfer is None and not config.data.per_class
-    return run.status == "done" and whole and (config.model.name, config.data.name) == (model, data)
+    return found
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
 from cvcore.transfer.heads import Headed, head_name
 from cvcore.transfer.start import started
-from cvcore.transfer.strategies import blocks
+from cvcore.transfer.strategies import by_block
 
 STATISTICS = ("running_mean", "running_var")
 
@@ -33,17 +33,15 @@ def drift(run: Run, store: RunStore) -> list[Drift]:
     numbers.
     """
     dataset = dataset_of(run.config)
-    torch_state = torch.get_rng_state()
-    try:
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(run.config.train.seed)
         network, _ = started(run.config, dataset.image_shape, len(dataset.classes), store)
-    finally:
-        torch.set_rng_state(torch_state)
     if not network.head:  # from scratch: its own last layer is the head
         network = Headed(network.model, head_name(network.model))
     first, last = network.model.state_dict(), load_weights(run.path / "best.pt")
-    names = [name for name, _ in blocks(network)]
-    return [_moved(name, first, last) for name in (*names, network.head)]
+    numbers = [name for name, value in first.items() if value.is_floating_point()]
+    parts = {**by_block(network, numbers), network.head: [name for name in numbers if network.is_fresh(name)]}
+    return [_moved(block, names, first, last) for block, names in parts.items()]
 
 
 def largest(moved: list[Drift]) -> float:
@@ -51,8 +49,7 @@ def largest(moved: list[Drift]) -> float:
     return max((max(each.largest, each.statistics or 0.0) for each in moved[:-1]), default=0.0)
 
 
-def _moved(block: str, first: dict[str, torch.Tensor], last: dict[str, torch.Tensor]) -> Drift:
-    inside = [name for name in first if name.startswith(f"{block}.") and first[name].is_floating_point()]
+def _moved(block: str, inside: list[str], first: dict[str, torch.Tensor], last: dict[str, torch.Tensor]) -> Drift:
     changes = {name: (last[name].double() - first[name].double()) for name in inside}
     weights = [name for name in inside if not name.endswith(STATISTICS)]
     statistics = [changes[name].abs().max().item() for name in inside if name.endswith(STATISTICS)]

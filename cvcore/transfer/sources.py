@@ -58,3 +58,15 @@ def source_run(run_id: str, store: RunStore) -> Run:
     if run.config.transfer and run.config.transfer.head != "replace":
         raise RunError(f"{run.run_id} has a head of another kind than its network: choose a run with the usual head")
     return run
+
+
+def is_reusable(run: Run) -> bool:
+    """Whether a run is one to start from: finished, from scratch, on a whole set."""
+    return run.status == "done" and run.config.transfer is None and not run.config.data.per_class
+
+
+def learnt_by(store: RunStore, model: str, data: str) -> Run | None:
+    """The reusable run of `model` on `data` that ships with the app, else the newest; None where there is none."""
+    found = [run for run in store.list() if is_reusable(run)]
+    found = [run for run in found if (run.config.model.name, run.config.data.name) == (model, data)]
+    return next((run for run in found if run.shipped), found[0] if found else None)

@@ -1,5 +1,7 @@
 """Ways to reuse a network's weights: which of its layers learn, when, and how fast."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
@@ -25,20 +27,29 @@ def load_body(network: Headed, weights: dict[str, torch.Tensor], name: str) -> N
 
 
 def blocks(network: Headed) -> list[tuple[str, tuple[nn.Parameter, ...]]]:
-    """(name, parameters) of each block of the backbone, from the image up; each parameter is in just one of them.
+    """(name, parameters) of each block of the backbone, from the image up; each parameter is in just one of them."""
+    parameters = dict(network.model.named_parameters())
+    return [
+        (block, tuple(parameters[name] for name in names)) for block, names in by_block(network, parameters).items()
+    ]
+
+
+def by_block(network: Headed, names: Iterable[str]) -> dict[str, list[str]]:
+    """Those of the network's parameters and buffers that are in its backbone, by block, from the image up.
 
     Blocks are the parts to which the network's author gave names; a part that is most of it is told by its own parts.
+    What the network owns itself is the block "own".
     """
     start = f"{network.body}." if network.body else ""
     body = network.model.get_submodule(network.body)
     opened = _opened(body, head_name(body) if network.body else network.head)
-    found: dict[str, list[nn.Parameter]] = {}
-    for name, parameter in network.model.named_parameters():
+    found: dict[str, list[str]] = {}
+    for name in names:
         if not network.is_fresh(name):
             parts = name.removeprefix(start).split(".")[:-1]
             deep = next((end for end in range(1, len(parts)) if ".".join(parts[:end]) not in opened), len(parts))
-            found.setdefault(start + (".".join(parts[:deep]) or "own"), []).append(parameter)
-    return [(name, tuple(parameters)) for name, parameters in found.items()]
+            found.setdefault(start + (".".join(parts[:deep]) or "own"), []).append(name)
+    return found
 
 
 def _opened(body: nn.Module, head: str) -> set[str]:

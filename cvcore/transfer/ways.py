@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cvcore.config import RunConfig, TransferConfig, parse_config
+from cvcore.config import STRATEGIES_WITH, RunConfig, parse_config
 from cvcore.data import catalog
 from cvcore.errors import ConfigError, unknown_name
 from cvcore.models import zoo
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
-from cvcore.transfer.sources import FILE, THEIRS
+from cvcore.transfer.sources import FILE, THEIRS, learnt_by
 
 BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
 BACKBONE = "bn-cnn"  # the network of the bundled backbones
@@ -66,7 +66,7 @@ class Comparison:
             return parse_config(values)
         if not self.source:
             raise ConfigError(f"strategies: given {key}, which needs weights; give --weights, or scratch alone")
-        taken = {name: value for name, value in self.transfer.items() if _takes(key, name)}
+        taken = {name: value for name, value in self.transfer.items() if key in STRATEGIES_WITH.get(name, (key,))}
         return parse_config({**values, "transfer": {"source": self.source, "strategy": key, **taken}})
 
     def on(self, per_class: int, seed: int) -> "Comparison":
@@ -74,12 +74,6 @@ class Comparison:
         data = {**self.data, "per_class": per_class, "split_seed": seed}
         train = {**self.train, "seed": seed, "batch_size": usual_training(data, seed)["batch_size"]}
         return replace(self, data=data, train=train)
-
-
-def _takes(key: str, name: str) -> bool:
-    """Whether the strategy has use for the setting."""
-    users = {"factor": ("discriminative", "warmup-finetune", "gradual"), "unfreeze": ("warmup-finetune", "gradual")}
-    return key in users.get(name, (key,)) and name in TransferConfig.model_fields
 
 
 def usual_data(name: str, per_class: int, seed: int, source: str) -> dict[str, Any]:
@@ -126,19 +120,13 @@ def resolved(weights: str, backbone: str, store: RunStore) -> str:
 
 def bundled(data: str, store: RunStore) -> Run:
     """The run that ships with the app and has learnt `data`; else the newest like it. Raises ConfigError."""
-    found = [run for run in store.list() if _learnt(run, data)]
-    if not found:
+    found = learnt_by(store, BACKBONE, data)
+    if found is None:
         raise ConfigError(
             f"weights: given {data}, and no finished run of {BACKBONE} on {data} is there; "
             f"`python -m cvcore train --data {data} --model {BACKBONE}` makes one"
         )
-    return next((run for run in found if run.shipped), found[0])
-
-
-def _learnt(run: Run, data: str) -> bool:
-    config = run.config
-    whole = config.transfer is None and not config.data.per_class
-    return run.status == "done" and whole and (config.model.name, config.data.name) == (BACKBONE, data)
+    return found
 
 
 def _default(backbone: str) -> str:

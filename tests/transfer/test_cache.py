@@ -9,22 +9,11 @@ from cvcore.data import catalog
 from cvcore.data.store import writable_root
 from cvcore.training.check import checked
 from cvcore.training.features import trained_network
-from cvcore.training.job import execute
 from cvcore.training.parts import prepared
-from cvcore.training.queue import Queue
-from cvcore.training.runs import RunStore
 from cvcore.transfer import cache
+from tests.transfer.backbone_runs import GLYPHS, trained
 
-GLYPHS = "glyphs-bn-cnn-c1b0746d7738"
 FEW = {"name": "digits", "per_class": 4}
-
-
-@pytest.fixture
-def whole_store(store):
-    """The user's runs with the shipped ones behind them."""
-    from cvcore import paths
-
-    return RunStore(store.root, paths.shipped_runs_dir())
 
 
 def config(strategy: str, **more):
@@ -38,16 +27,8 @@ def config(strategy: str, **more):
     )
 
 
-def trained(store, wanted):
-    run, _ = Queue(store).submit(checked(wanted, store))
-    execute(store, run)
-    found = store.find(run.run_id)
-    assert found.status == "done", found.end
-    return found
-
-
-def test_a_head_on_features_learns_what_it_learns_behind_the_frozen_backbone(whole_store):
-    runs = [trained(whole_store, config(strategy)) for strategy in ("features", "frozen")]
+def test_a_head_on_features_learns_what_it_learns_behind_the_frozen_backbone(runs):
+    runs = [trained(runs, config(strategy)) for strategy in ("features", "frozen")]
     for cached, computed in zip(*(run.history for run in runs), strict=True):
         assert cached.train_loss == pytest.approx(computed.train_loss, abs=1e-4)
         assert cached.val_acc == computed.val_acc
@@ -59,10 +40,10 @@ def test_a_head_on_features_learns_what_it_learns_behind_the_frozen_backbone(who
         assert np.array_equal(kept["val_indices"], other["val_indices"])
 
 
-def test_cached_features_are_what_the_backbone_gives_in_evaluation_mode(whole_store):
-    wanted = checked(config("features"), whole_store)
+def test_cached_features_are_what_the_backbone_gives_in_evaluation_mode(runs):
+    wanted = checked(config("features"), runs)
     dataset = catalog.open_dataset("digits")
-    parts = prepared(wanted, dataset, whole_store, torch.device("cpu"))
+    parts = prepared(wanted, dataset, runs, torch.device("cpu"))
     stored = cache.on_features(parts.network, parts.test)
     parts.model.head = torch.nn.Identity()
     with torch.inference_mode():
@@ -72,16 +53,16 @@ def test_cached_features_are_what_the_backbone_gives_in_evaluation_mode(whole_st
     assert stored.split.labels.tolist() == dataset.test.labels.tolist()
 
 
-def test_they_are_computed_once(whole_store, monkeypatch):
-    trained(whole_store, config("features"))
+def test_they_are_computed_once(runs, monkeypatch):
+    trained(runs, config("features"))
     monkeypatch.setattr(cache, "_compute", lambda *_: pytest.fail("computed again"))
-    run = trained(whole_store, config("features", seed=0, lr=0.01))
+    run = trained(runs, config("features", seed=0, lr=0.01))
     assert run.told["features"]["done"] == run.told["features"]["images"]
 
 
-def test_who_stops_it_leaves_nothing_half(whole_store):
-    wanted = checked(config("features", seed=3), whole_store)
-    parts = prepared(wanted, catalog.open_dataset("digits"), whole_store, torch.device("cpu"))
+def test_who_stops_it_leaves_nothing_half(runs):
+    wanted = checked(config("features", seed=3), runs)
+    parts = prepared(wanted, catalog.open_dataset("digits"), runs, torch.device("cpu"))
     parts.model.get_submodule("stage1")[0].weight.data += 1  # another backbone, whose features nobody has
 
     def stop(done: int) -> None:
@@ -93,8 +74,8 @@ def test_who_stops_it_leaves_nothing_half(whole_store):
     assert set((writable_root() / cache.FOLDER).glob("*")) == before
 
 
-def test_augmentation_is_refused(whole_store):
+def test_augmentation_is_refused(runs):
     from cvcore.errors import ConfigError
 
     with pytest.raises(ConfigError, match="features are computed once, of the images as they are"):
-        checked(config("features", augment="shift"), whole_store)
+        checked(config("features", augment="shift"), runs)

@@ -6,19 +6,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from cvcore import paths
 from cvcore.config import parse_config
 from cvcore.training.check import checked
 from cvcore.training.device import choose_device
 from cvcore.training.parts import dataset_of, prepared
-from cvcore.training.runs import RunStore
 from cvcore.transfer.probe import probe
+from tests.transfer.backbone_runs import GLYPHS
 
-GLYPHS = "glyphs-bn-cnn-c1b0746d7738"
 
-
-def test_blocks_are_probed_as_by_hand(store):
-    runs = RunStore(store.root, paths.shipped_runs_dir())
+def test_blocks_are_probed_as_by_hand(runs):
     values = {
         "data": {"name": "digits", "per_class": 5},
         "model": {"name": "bn-cnn"},

@@ -3,25 +3,16 @@
 import pytest
 import torch
 
-from cvcore import paths
 from cvcore.errors import ConfigError, CvcoreError
 from cvcore.training.check import checked
 from cvcore.training.checkpoint import load_weights
-from cvcore.training.job import execute
-from cvcore.training.queue import Queue
-from cvcore.training.runs import RunStore
 from cvcore.transfer import ways
 from cvcore.transfer.cache import difference
 from cvcore.transfer.drift import drift, largest
+from cvcore.transfer.heads import with_head
+from cvcore.transfer.strategies import by_block
 from tests.cli import refused, run_json
-
-GLYPHS = "glyphs-bn-cnn-c1b0746d7738"
-
-
-@pytest.fixture
-def runs(store):
-    """The user's runs with the shipped ones behind them."""
-    return RunStore(store.root, paths.shipped_runs_dir())
+from tests.transfer.backbone_runs import GLYPHS, trained
 
 
 @pytest.fixture
@@ -29,14 +20,6 @@ def comparison(runs):
     source = ways.resolved("glyphs", "bn-cnn", runs)
     data = ways.usual_data("digits", 3, 1, source)
     return ways.Comparison(data, "bn-cnn", source, {**ways.usual_training(data, 1), "epochs": 3})
-
-
-def trained(store, config):
-    run, _ = Queue(store).submit(checked(config, store))
-    execute(store, run)
-    found = store.find(run.run_id)
-    assert found.status == "done", found.end
-    return found
 
 
 def test_all_share_images_seed_and_evaluation(comparison):
@@ -103,6 +86,18 @@ class TestDrift:
             after = load_weights(run.path / "best.pt")
             by_hand = (after["stage1.conv.weight"] - first["stage1.conv.weight"]).abs().max().item()
             assert moved[0].largest >= by_hand - 1e-7
+
+    def test_what_a_network_owns_itself_counts_and_nothing_counts_twice(self):
+        """A vision transformer's class token is no layer's, and its position embedding lies around its layers."""
+        with torch.device("meta"):
+            network = with_head("torchvision:vit_b_32", (3, 224, 224), 2, "replace")
+            found = by_block(network, network.model.state_dict())
+        assert found["own"] == ["class_token"]
+        assert found["encoder"] == ["encoder.pos_embedding"]
+        everything = [name for names in found.values() for name in names]
+        assert (
+            len(everything) == len(set(everything)) == len(network.model.state_dict()) - 2
+        )  # weight and bias of the head
 
 
 class TestWeights:

@@ -13,6 +13,7 @@ from cvcore.ui import held
 from cvcore.ui.data import OWN_SIZE, progress_bar
 from cvcore.ui.frame import errors_as_lines, escaped, tell_next
 from cvcore.ui.runs import store
+from cvcore.ui.transfer.backbones import fetch
 
 NONE = "none"
 # what the form shows at first of settings that belong to another one, as soon as that is chosen
@@ -108,13 +109,7 @@ def _tell(recipe: Recipe, stand_in: bool) -> None:
 def _offer_weights(recipe: Recipe) -> None:
     size = start.FILES[recipe.transfer["source"]][1]
     if st.button(f"Download {size} MB", icon=":material/download:", help="torchvision's weights, checked, resumable"):
-        from cvcore.transfer import published
-
-        weights = published.find(recipe.transfer["source"])
-        with errors_as_lines(), progress_bar(f"Downloading weights of {recipe.weights}", "MB", 1e6) as bar:
-            published.fetch(weights, bar)
-            tell_next(f"The weights of {recipe.weights} are here")
-            st.rerun()
+        fetch(recipe.transfer["source"])
 
 
 def _use_stand_in() -> None:

@@ -10,7 +10,7 @@ from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import chart, errors_as_lines
 from cvcore.ui.runs import submit
-from cvcore.ui.transfer.look import TITLES, Look, colour_of_way, run_of
+from cvcore.ui.transfer.look import TITLES, Look, colour_of_way, runs_of
 
 AMOUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 AT_FIRST = (1, 2, 5, 10)
@@ -50,7 +50,8 @@ def show(look: Look) -> None:
         for count in sorted(chosen)
         for seed in range(seeds)
     }
-    missing = [config for config in points.values() if _is_missing(run_of(config))]
+    runs = runs_of(points)
+    missing = [config for point, config in points.items() if _is_missing(runs.get(point))]
     if missing and st.button(
         f"Train {len(missing):,} runs",
         icon=":material/play_arrow:",
@@ -58,7 +59,7 @@ def show(look: Look) -> None:
     ):
         submit(*missing)
         st.rerun()
-    ended = all(run is None or run.ended for run in map(run_of, points.values()))
+    ended = all(run.ended for run in runs.values())
     st.fragment(_curves, run_every=None if ended else TICK)(points, ended)
 
 
@@ -68,7 +69,7 @@ def _is_missing(run: Run | None) -> bool:
 
 def _curves(points: Points, had_ended: bool) -> None:
     with errors_as_lines():
-        runs = {point: run for point, config in points.items() if (run := run_of(config))}
+        runs = runs_of(points)
         if not had_ended and all(run.ended for run in runs.values()):
             st.rerun()
         done = {point: run for point, run in runs.items() if run.status == "done"}

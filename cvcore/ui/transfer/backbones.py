@@ -9,7 +9,7 @@ from cvcore.data import catalog
 from cvcore.errors import CvcoreError
 from cvcore.models import zoo
 from cvcore.training.run import Run
-from cvcore.transfer.sources import hub_folder
+from cvcore.transfer.sources import hub_folder, is_reusable
 from cvcore.ui.data import progress_bar
 from cvcore.ui.frame import errors_as_lines, tell_next
 from cvcore.ui.runs import label, store
@@ -32,11 +32,7 @@ class Backbone:
 
 def backbones() -> list[Backbone]:
     """Finished runs from scratch on a whole set, newest first; then weights of torchvision; then files."""
-    return [*map(_of_run, filter(_usable, store().list())), *_published(), *_files()]
-
-
-def _usable(run: Run) -> bool:
-    return run.status == "done" and run.config.transfer is None and not run.config.data.per_class
+    return [*map(_of_run, filter(is_reusable, store().list())), *_published(), *_files()]
 
 
 def _of_run(run: Run) -> Backbone:
@@ -90,12 +86,20 @@ def add() -> None:
     accuracy = f" · top-1 {weights.top1:.1%}" if weights.top1 else ""
     st.caption(f"{weights.size_mb:,.0f} MB{accuracy} · images of {weights.crop} pixels · {weights.state}")
     if not weights.on_disk and st.button(f"Download {weights.size_mb:,.0f} MB", icon=":material/download:"):
-        with errors_as_lines(), progress_bar(f"Downloading {weights.network}", "MB", 1e6) as bar:
-            published.fetch(weights, bar)
-            tell_next(f"The weights of {weights.network} are here")
-            st.rerun()
+        fetch(weights.key)
     st.markdown("**A file of yours**")
     _bring()
+
+
+def fetch(key: str) -> None:
+    """Download the weights that torchvision publishes under this key, with progress, and draw the page again."""
+    from cvcore.transfer import published
+
+    weights = published.find(key)
+    with errors_as_lines(), progress_bar(f"Downloading weights of {weights.network}", "MB", 1e6) as bar:
+        published.fetch(weights, bar)
+        tell_next(f"The weights of {weights.network} are here")
+        st.rerun()
 
 
 def _bring() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from cvcore.config import RunConfig
 from cvcore.plots.style import CATEGORIES
@@ -10,6 +11,7 @@ from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.runs import store
 
+Key = TypeVar("Key")
 TITLES = {each.key: each.title for each in ways.WAYS}
 
 
@@ -27,10 +29,15 @@ class Look:
         return {title: run for title, run in self.runs.items() if run.status == "done"}
 
 
-def run_of(config: RunConfig) -> Run | None:
-    """The run of a config, if there is one: its data must be open, as their fingerprint is part of a run's id."""
-    opened = ui_data.opened(config.data.name, config.data.size, config.data.fit)
-    return store().get(config.with_data(opened.fingerprint).run_id())
+def runs_of(configs: Mapping[Key, RunConfig]) -> dict[Key, Run]:
+    """The runs of those configs that were started. The data are opened, as their fingerprint is part of a run's id."""
+    known = {run.run_id: run for run in store().list()}
+    found = {}
+    for key, config in configs.items():
+        opened = ui_data.opened(config.data.name, config.data.size, config.data.fit)
+        if run := known.get(config.with_data(opened.fingerprint).run_id()):
+            found[key] = run
+    return found
 
 
 def colour_of_way(title: str) -> str:
