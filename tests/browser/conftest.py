@@ -128,3 +128,16 @@ def settled(page) -> None:
 @pytest.fixture
 def settle():
     return settled
+
+
+def place_of(page, area) -> dict[str, float]:
+    """Where the area of a plot lies, once it stays there: the plot takes its size and the theme's colours, and is
+    taken away and made anew for it."""
+    before = None
+    for _ in range(120):
+        page.wait_for_timeout(500)
+        now = area.bounding_box() if area.count() else None
+        if now and now == before:
+            return now
+        before = now
+    pytest.fail("the plot never came to rest")

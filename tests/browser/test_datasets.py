@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cvcore.data import catalog
-from tests.browser.conftest import SCREENSHOTS, running_app, settled
+from tests.browser.conftest import SCREENSHOTS, place_of, running_app, settled
 
 pytestmark = pytest.mark.browser
 
@@ -73,7 +73,7 @@ def chosen_image(page) -> str:
 def test_a_clicked_image_is_shown_large(page):
     assert "train image 0" in chosen_image(page)
     sheet = page.locator(".st-key-sheet-digits-train .nsewdrag, [class*=st-key-sheet-digits] .nsewdrag").first
-    box = sheet.bounding_box()
+    box = place_of(page, sheet)
     # the picture is 6 tiles of 64 + 8 pixels wide, less the last gap: the third tile of the second row is image 8
     scale = box["width"] / (6 * 72 - 8 + 8)
     sheet.click(position={"x": (2 * 72 + 32) * scale, "y": (87 + 32) * scale})

@@ -8,7 +8,7 @@ import pytest
 
 from cvcore import paths
 from cvcore.training.runs import RunStore
-from tests.browser.conftest import SCREENSHOTS, running_app, settled
+from tests.browser.conftest import SCREENSHOTS, place_of, running_app, settled
 
 pytestmark = pytest.mark.browser
 
@@ -56,10 +56,7 @@ def opened(browser, address):
 
 def click_cell(page, row: int, column: int, classes: int = 10) -> None:
     """Click a cell of the matrix, as a person does."""
-    area = page.locator(".js-plotly-plot .nsewdrag").first
-    area.wait_for()
-    page.wait_for_timeout(1_500)  # the plot takes its size and the theme's colours, and is made anew for it
-    box = area.bounding_box()
+    box = place_of(page, page.locator(".js-plotly-plot .nsewdrag").first)
     x, y = box["x"] + box["width"] * (column + 0.5) / classes, box["y"] + box["height"] * (row + 0.5) / classes
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y, steps=4)
