@@ -9,7 +9,7 @@ from cvcore.models import zoo
 from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
 from cvcore.training.runs import RunStore
-from cvcore.transfer.heads import Headed, with_head
+from cvcore.transfer.heads import Headed, head_name, with_head
 from cvcore.transfer.sources import THEIRS, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
 from cvcore.transfer.weight_fit import Fit, compare
@@ -20,7 +20,7 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     the reused network has, where its head stays."""
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
-    outputs = outputs_of(weights) if config.transfer.head in ("append", "append-softmax") else 0
+    outputs = outputs_of(weights, config.model.name) if config.transfer.head in ("append", "append-softmax") else 0
     network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
     body = network.model.get_submodule(network.body)
     if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):
@@ -56,12 +56,17 @@ def fit_of(weights: dict[str, torch.Tensor], name: str) -> Fit:
     first = next((value for value in weights.values() if value.ndim == 4), None)
     channels = first.shape[1] if first is not None else spec.input[0]
     with torch.device("meta"):
-        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), outputs_of(weights)))
+        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), outputs_of(weights, name)))
 
 
-def outputs_of(weights: dict[str, torch.Tensor]) -> int:
-    """How many values a network with these weights gives: as many as its last matrix has rows."""
-    matrices = [value for value in weights.values() if value.ndim in (2, 4)]
-    if not matrices:
-        raise ModelError("the weights hold no layer that gives classes: choose those of an image classifier")
-    return matrices[-1].shape[0]
+def outputs_of(weights: dict[str, torch.Tensor], name: str) -> int:
+    """How many values the network `name` of the zoo gives with these weights: as many as its head has rows. The order
+    of a state dict would not tell: files of safetensors are sorted.
+
+    Raises ModelError where they hold no such layer.
+    """
+    with torch.device("meta"):  # names without values
+        head = head_name(zoo.build(name, zoo.find(name).input, 2))
+    if f"{head}.weight" not in weights:
+        raise ModelError(f"the weights hold no {head}.weight, which gives the classes of {name}: choose others")
+    return weights[f"{head}.weight"].shape[0]
