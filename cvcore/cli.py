@@ -157,8 +157,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_runs_folder(runs)
 
     predict = command("predict", predict_commands.predict, "Say what a trained network sees in pictures.")
-    predict.add_argument("run_id", metavar="RUN", help="a finished run, see `runs`")
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
+    predict.add_argument(
+        "network",
+        metavar="NETWORK",
+        help="a finished run, see `runs`; or a network that knows ImageNet, such as vgg16, or weights of `weights`",
+    )
+    predict.add_argument("images", nargs="*", metavar="IMAGE", help="picture files")
+    predict.add_argument("--recipe", metavar="NAME", help="the network of this recipe, in place of NETWORK")
+    predict.add_argument("--names", metavar="FILE", help="names of the classes in another language, a line each")
+    predict.add_argument("--draw", metavar="DIR", help="write each picture there with its names on it, as SVG")
     _add_runs_folder(predict)
 
     evaluate = command(

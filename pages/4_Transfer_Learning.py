@@ -11,6 +11,7 @@ from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
 from cvcore.ui.runs import make_ready, submit
+from cvcore.ui.transfer import predict
 from cvcore.ui.transfer.backbones import backbones
 from cvcore.ui.transfer.controls import controls
 from cvcore.ui.transfer.look import TITLES, Look, runs_of
@@ -23,6 +24,7 @@ SECTIONS = {
     "At test time": "test_time",
     "Which layers?": "layers",
 }
+COMPARE = "Compare strategies"
 
 
 def main() -> None:
@@ -33,27 +35,44 @@ def main() -> None:
     )
     with errors_as_lines():
         make_ready()
+    chosen = st.segmented_control(
+        "What to do",
+        [COMPARE, predict.DO],
+        default=COMPARE,
+        required=True,
+        key="do",
+        bind="query-params",
+        help="Train on few images of your own, or ask networks that know ImageNet's thousand classes.",
+    )
     with errors_as_lines():
-        reusable = backbones()
-        if not reusable:
-            st.info("No finished run to reuse yet: train one on the Training page.", icon=":material/move_up:")
-            link(TRAINING, "Train bn-cnn on glyphs", data="glyphs", model=ways.BACKBONE)
-            return
-        comparison, keys = controls(reusable)
-        configs = {key: comparison.config(key) for key in keys}
-        if not configs:
-            st.info("Choose at least one strategy.", icon=":material/checklist:")
-            return
-        show_few_images(next(iter(configs.values())))
-        explain(keys)
-        if st.button(
-            "Train all",
-            type="primary",
-            icon=":material/play_arrow:",
-            help="Those that were trained so before are not trained again.",
-        ):
-            submit(*configs.values())
-        show_sections(comparison, configs)
+        if chosen == predict.DO:
+            predict.show()
+        else:
+            compare()
+
+
+def compare() -> None:
+    """A few images, a backbone, the strategies, and their runs looked at in one of several ways."""
+    reusable = backbones()
+    if not reusable:
+        st.info("No finished run to reuse yet: train one on the Training page.", icon=":material/move_up:")
+        link(TRAINING, "Train bn-cnn on glyphs", data="glyphs", model=ways.BACKBONE)
+        return
+    comparison, keys = controls(reusable)
+    configs = {key: comparison.config(key) for key in keys}
+    if not configs:
+        st.info("Choose at least one strategy.", icon=":material/checklist:")
+        return
+    show_few_images(next(iter(configs.values())))
+    explain(keys)
+    if st.button(
+        "Train all",
+        type="primary",
+        icon=":material/play_arrow:",
+        help="Those that were trained so before are not trained again.",
+    ):
+        submit(*configs.values())
+    show_sections(comparison, configs)
 
 
 def explain(keys: list[str]) -> None:

@@ -65,7 +65,7 @@ def test_a_pair_is_compared_in_full(capsys, tmp_path):
         (["--recipe", "nope"], "unknown recipe 'nope'"),
         (
             ["--recipe", "vgg16-imagenet-top5"],
-            "trains nothing: it looks at photographs with the ImageNet weights of VGG-16",
+            "trains nothing: it names photographs with the ImageNet weights of VGG-16",
         ),
         (
             ["--recipe", "catsdogs-vgg16-frozen"],

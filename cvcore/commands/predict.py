@@ -1,31 +1,150 @@
-"""The command that applies a run to pictures."""
+"""The command that applies a network to pictures: a run's, or one that knows ImageNet's classes."""
 
 import argparse
+import re
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cvcore.commands.stores import store_of
 from cvcore.commands.terminal import print_json, say
+from cvcore.config import RUN_ID_PATTERN
+from cvcore.errors import ConfigError, DataError, ModelError
+from cvcore.files import reason_of
+from cvcore.training.runs import RunStore
+from cvcore.transfer.sources import FILE, THEIRS
+
+
+@dataclass(frozen=True)
+class Looker:
+    """A network that looks at picture files: `told` names it in JSON, `classes` are its names, `look` gives of a file
+    the picture, the likeliest classes, the part that was seen or None, and the seconds or None."""
+
+    label: str
+    told: dict[str, str]
+    classes: Sequence[str]
+    look: Callable[[Path], tuple]
 
 
 def predict(options: argparse.Namespace) -> int:
     """Prints the likeliest classes of each picture. Those that cannot be used get a line on stderr, the status is 2."""
-    run = store_of(options).find(options.run_id)  # before torch is imported: a typo is answered at once
-    from cvcore.training.predict import load, read_images
+    name, files = _asked(options)
+    looker = _looker(name, store_of(options))
+    second = _second_names(options, looker)
+    from cvcore.data.files.decode import Unusable
+
+    rows, refused = [], {}
+    for path in map(Path, dict.fromkeys(files)):
+        try:
+            picture, top, box, seconds = looker.look(path)
+        except Unusable as reason:
+            refused[str(path)] = str(reason)
+            continue
+        rows.append(_row(path, top, second, seconds))
+        if options.draw:
+            rows[-1]["drawn"] = str(_draw(Path(options.draw), path, looker, picture, rows[-1]["top"], box))
+    _print(options, looker, rows, refused)
+    return 2 if refused else 0
+
+
+def _asked(options: argparse.Namespace) -> tuple[str, list[str]]:
+    """(the network, the picture files). Raises ConfigError where one of them is left out."""
+    network, files = options.network, options.images
+    if options.recipe:
+        from cvcore.recipes import library
+
+        network, files = library.find(options.recipe).model["name"], [options.network, *options.images]
+    if not files:
+        raise ConfigError(f"predict: given no picture for {network}; give one or more files after it")
+    return network, files
+
+
+def _looker(name: str, store: RunStore) -> Looker:
+    """The run or the network of that name. Raises RunError or ModelError where there is neither."""
+    if not name.startswith((THEIRS, FILE)):
+        if re.fullmatch(RUN_ID_PATTERN, name) or store.get(name):
+            return _of_run(name, store)
+        from cvcore.models import zoo
+
+        try:
+            zoo.find(name)
+        except ModelError:
+            store.find(name)  # raises the nearest names of runs
+    from cvcore.data.files.decode import open_image
+    from cvcore.transfer.pretrained import load
+
+    network = load(name)
+
+    def look(path: Path) -> tuple:
+        picture = open_image(path).picture
+        seen = network.look(picture)
+        return picture, seen.top, seen.box, seen.median
+
+    return Looker(network.label, {"weights": network.key}, network.classes, look)
+
+
+def _of_run(name: str, store: RunStore) -> Looker:
+    run = store.find(name)  # before torch is imported: a typo is answered at once
+    from cvcore.data.files.decode import open_image
+    from cvcore.training.predict import load
 
     classifier = load(run)
-    images, refused = read_images([Path(name) for name in options.images], classifier)
-    seen = {path: classifier.look(pixels[None])[0] for path, pixels in images.items()}
-    rows = [
-        {"path": str(path), "top": [{"class": each.name, "probability": each.probability} for each in one.top]}
-        for path, one in seen.items()
-    ]
+    least = min(classifier.form.height, classifier.form.width)
+
+    def look(path: Path) -> tuple:
+        picture = open_image(path, least=least).picture
+        return picture, classifier.look(classifier.pixels(picture)[None])[0].top, None, None
+
+    return Looker(run.run_id, {"run_id": run.run_id}, classifier.classes, look)
+
+
+def _second_names(options: argparse.Namespace, looker: Looker) -> Sequence[str]:
+    """The names in the file that --names gives, by class; none where it gives none."""
+    if not options.names:
+        return ()
+    from cvcore.transfer.class_names import read_names_file
+
+    return read_names_file(Path(options.names), len(looker.classes))
+
+
+def _row(path: Path, top: Sequence, second: Sequence[str], seconds: float | None) -> dict[str, Any]:
+    classes = [{"class": each.name, "probability": each.probability, "label": each.label} for each in top]
+    for each in classes if second else ():
+        each["second_name"] = second[each["label"]]
+    return {"path": str(path), "top": classes, **({"seconds": seconds} if seconds is not None else {})}
+
+
+def _draw(folder: Path, path: Path, looker: Looker, picture, top: list[dict[str, Any]], box) -> Path:
+    """The file in `folder` that was written: the picture with its names on it."""
+    from cvcore.plots.named import Line, named_picture
+
+    lines = [Line(each["class"], each.get("second_name", ""), each["probability"]) for each in top]
+    network = re.sub(r"[^A-Za-z0-9.-]+", "-", looker.label)
+    place = f"{path.resolve().parent.name}-{path.stem}"  # Cat/1.jpg and Dog/1.jpg are two files
+    file = folder / f"{place}-{network}.svg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(named_picture(picture, lines, box), encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{file} cannot be written ({reason_of(error)}): give another folder with --draw") from error
+    return file
+
+
+def _print(options: argparse.Namespace, looker: Looker, rows: list[dict], refused: dict[str, str]) -> None:
     for path, reason in refused.items():
         print(f"cvcore: {path}: {reason}; give a JPEG, PNG, WebP, TIFF, BMP, PPM or GIF", file=sys.stderr)
     if options.json:
-        told = [{"path": str(path), "reason": reason} for path, reason in refused.items()]
-        print_json({"run_id": run.run_id, "predictions": rows, "refused": told})
-    else:
-        for row in rows:
-            say(f"{row['path']}  " + "  ".join(f"{each['class']} {each['probability']:.1%}" for each in row["top"]))
-    return 2 if refused else 0
+        told = [{"path": path, "reason": reason} for path, reason in refused.items()]
+        print_json({**looker.told, "predictions": rows, "refused": told})
+        return
+    for row in rows:
+        names = [
+            f"{each['class']}{' ' + each['second_name'] if 'second_name' in each else ''} {each['probability']:.1%}"
+            for each in row["top"]
+        ]
+        took = f"  [{1000 * row['seconds']:.0f} ms]" if "seconds" in row else ""
+        say(f"{row['path']}  {'  '.join(names)}{took}")
+        if "drawn" in row:
+            say(f"  drawn: {row['drawn']}")

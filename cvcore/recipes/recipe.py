@@ -98,6 +98,11 @@ class Recipe(_Frozen):
         """Name of its set; ANY_DATA where the catalog does not have it."""
         return self.data.get("name", ANY_DATA)
 
+    @property
+    def trains(self) -> bool:
+        """Whether something is trained, and not only looked at with the weights as they come."""
+        return not self.weights or bool(self.transfer)
+
     def values(self, *, stand_in: bool = False) -> dict[str, dict[str, Any]]:
         """What the recipe sets of a config, by its parts; the defaults of a config are left out."""
         found = {"data": {"name": ANY_DATA, **self.data}, "model": dict(self.model), "train": dict(self.train)}

@@ -37,7 +37,7 @@ def weights_file(recipe: Recipe) -> Path | None:
 def obstacle(recipe: Recipe) -> str:
     """Why the recipe cannot run as it was published: "untrained" where nothing is, "weights" or "images" that are not
     there, "download", or "" where it can."""
-    if recipe.weights and not recipe.transfer:
+    if not recipe.trains:
         return "untrained"
     file = weights_file(recipe)
     if file and not file.is_file():
@@ -51,7 +51,7 @@ def explained(recipe: Recipe) -> str:
     """The obstacle in words, as a sentence without its end; "" where there is none."""
     kind = obstacle(recipe)
     if kind == "untrained":
-        return f"{recipe.name} trains nothing: it looks at photographs with the ImageNet weights of {recipe.weights}"
+        return f"{recipe.name} trains nothing: it names photographs with the ImageNet weights of {recipe.weights}"
     if kind == "weights":
         size = FILES[recipe.transfer["source"]][1]
         return f"{recipe.name} starts from the ImageNet weights of {recipe.weights}, a download of {size} MB"
@@ -81,7 +81,7 @@ def values_to_run(
     stopped = (kind == "untrained" and "transfer" not in values) or (kind == "weights" and not others)
     if stopped or values["data"]["name"] == ANY_DATA:
         ways = {
-            "untrained": "start a run from other weights with --from",
+            "untrained": f"look at photographs with `predict --recipe {recipe.name} IMAGE`, or start a run with --from",
             "weights": f"fetch them with `weights --download {recipe.transfer.get('source')}`",
         }
         way = ways.get(kind, "give a folder of yours with --data")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +10,7 @@ from PIL import Image
 from torch import nn
 
 from cvcore.data.dataset import Dataset, Split
-from cvcore.data.files.decode import Form, Unusable, open_image, to_array
+from cvcore.data.files.decode import Form, to_array
 from cvcore.data.stats import normalization
 from cvcore.errors import DataError, RunError
 from cvcore.training.batches import Batches, evaluation_batch
@@ -85,13 +84,15 @@ class Classifier:
                 logits = self.model(tensors).float()
                 found += zip(tensors.numpy(), logits.numpy(), logits.softmax(1).numpy(), strict=True)
         return [
-            Seen(pixels, tensor, logits, self._top(shares))
+            Seen(pixels, tensor, logits, likeliest(shares, self.classes))
             for pixels, (tensor, logits, shares) in zip(images, found, strict=True)
         ]
 
-    def _top(self, shares: np.ndarray) -> tuple[Guess, ...]:
-        order = np.argsort(-shares, kind="stable")[:TOP]
-        return tuple(Guess(int(label), self.classes[label], float(shares[label])) for label in order)
+
+def likeliest(shares: np.ndarray, names: Sequence[str]) -> tuple[Guess, ...]:
+    """The classes to which the network gives most of 1, the likeliest first; among equals the first of the classes."""
+    order = np.argsort(-shares, kind="stable")[:TOP]
+    return tuple(Guess(int(label), names[label], float(shares[label])) for label in order)
 
 
 def load(run: Run) -> Classifier:
@@ -100,17 +101,6 @@ def load(run: Run) -> Classifier:
         raise RunError(f"{run.run_id} is {run.status}: only a finished run can predict; choose another, or finish it")
     dataset, model = trained_network(run)
     return Classifier(run, dataset, model.eval())
-
-
-def read_images(paths: Sequence[Path], classifier: Classifier) -> tuple[dict[Path, np.ndarray], dict[Path, str]]:
-    """(pixels of each file that is an image, the reason of each that cannot be used)."""
-    form, found, refused = classifier.form, {}, {}
-    for path in paths:
-        try:
-            found[path] = classifier.pixels(open_image(path, least=min(form.height, form.width)).picture)
-        except Unusable as reason:
-            refused[path] = str(reason)
-    return found, refused
 
 
 def drawn_only(classifier: Classifier) -> None:

@@ -10,6 +10,7 @@ from cvcore.recipes.library import Family, Mistake
 from cvcore.ui.frame import ARCHITECTURES, DATASETS, TRAINING, TRANSFER, choose, link
 from cvcore.ui.numbers import short
 from cvcore.ui.training.recipes import START
+from cvcore.ui.transfer import predict
 
 PLACES = {"Datasets": DATASETS, "Architectures": ARCHITECTURES, "Transfer learning": TRANSFER}
 BLUE, GREEN, RED = CATEGORIES[0], CATEGORIES[2], CATEGORIES[3]
@@ -52,7 +53,7 @@ def _family(family: Family) -> None:
         published = recipe.published
         size = f"{short(published.params)} parameters" if published.params else ""
         picture = _bar(published.last, BLUE) if published.last is not None else _text(size)
-        missing = f" {start.explained(recipe)}: you will be asked." if start.obstacle(recipe) else ""
+        missing = f" {start.explained(recipe)}: you will be asked." if start.obstacle(recipe) and recipe.trains else ""
         _row(recipe.name, recipe.title, picture, recipe.teaches + missing)
 
 
@@ -60,9 +61,17 @@ def _row(name: str, title: str, picture: str, tooltip: str) -> None:
     """A line of the path: the button that starts it, and its numbers as a picture."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         if st.button(title, key=f"start-{name}", icon=":material/play_arrow:", type="tertiary", help=tooltip):
-            choose(**{START: name})
-            st.switch_page(TRAINING, query_params={"recipe": name})  # no widget of Home is bound to its address
+            _start(name)
         st.html(picture, width=BAR)
+
+
+def _start(name: str) -> None:
+    """Go where the recipe runs; no widget of Home is bound to its address."""
+    recipe = library.find(name)
+    if recipe.trains:
+        choose(**{START: name})
+        st.switch_page(TRAINING, query_params={"recipe": name})
+    st.switch_page(TRANSFER, query_params=predict.address(recipe.model["name"]))
 
 
 def _cost(mistake: Mistake) -> str:

@@ -13,7 +13,7 @@ from cvcore.data.dataset import Dataset, Split
 from cvcore.data.files.decode import Form
 from cvcore.errors import DataError, RunError
 from cvcore.training.drawn import MOST_POINTS, SIDE, Manner, as_trained, ink_on_paper, manner_of, paint
-from cvcore.training.predict import drawn_only, load, read_images
+from cvcore.training.predict import drawn_only, load
 from cvcore.training.runs import RunStore
 from tests.cli import refused, run_json
 from tests.training.strokes import DIGITS
@@ -134,13 +134,6 @@ class TestClassifier:
         assert not any(module.training for module in classifier.model.modules())
         with torch.inference_mode():
             classifier.look(classifier.dataset.test.images[:1])
-
-    def test_files(self, classifier, tmp_path):
-        Image.fromarray(classifier.dataset.test.images[0, 0]).save(tmp_path / "a.png")
-        (tmp_path / "b.png").write_bytes(b"no image")
-        found, refused = read_images([tmp_path / name for name in ("a.png", "b.png", "c.png")], classifier)
-        assert list(found) == [tmp_path / "a.png"]
-        assert [path.name for path in refused] == ["b.png", "c.png"]
 
     def test_a_run_that_is_not_done(self, store, classifier):
         run = store.create(classifier.run.config)

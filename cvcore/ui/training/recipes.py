@@ -11,8 +11,9 @@ from cvcore.recipes.recipe import ANY_DATA, Recipe
 from cvcore.transfer.ways import way
 from cvcore.ui import held
 from cvcore.ui.data import OWN_SIZE, progress_bar
-from cvcore.ui.frame import errors_as_lines, escaped, tell_next
+from cvcore.ui.frame import TRANSFER, errors_as_lines, escaped, link, tell_next
 from cvcore.ui.runs import store
+from cvcore.ui.transfer import predict
 from cvcore.ui.transfer.backbones import fetch
 
 NONE = "none"
@@ -104,6 +105,8 @@ def _tell(recipe: Recipe, stand_in: bool) -> None:
             st.button(f"Use {other} instead", icon=":material/swap_horiz:", on_click=_use_stand_in)
             if kind == "weights":
                 _offer_weights(recipe)
+            if kind == "untrained":
+                link(TRANSFER, "Name photographs", **predict.address(recipe.model["name"]))
 
 
 def _offer_weights(recipe: Recipe) -> None:
