@@ -27,7 +27,7 @@ def accuracies(store: RunStore, weights: str, per_class: int, seeds: int) -> dic
     source = ways.resolved(weights, ways.BACKBONE, store)
     wanted = {}
     for seed in range(seeds):
-        data = ways.usual_data("digits", per_class, seed, source)
+        data = ways.usual_data("digits", per_class, seed, source, ways.BACKBONE)
         for rate in RATES:
             train = {**ways.usual_training(data, seed), "lr": rate}
             asked = ways.Comparison(data, ways.BACKBONE, source, train)

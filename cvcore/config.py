@@ -59,8 +59,11 @@ class DataConfig(_Frozen):
     size: int = Field(
         0, ge=0, le=1024, description="side in pixels that images are brought to; 0 = their own, photographs 64"
     )
-    fit: Literal["crop", "stretch"] = Field(
-        "crop", description="how they get there · crop: shorter side scaled, middle kept · stretch: shape distorted"
+    fit: str = Field(
+        "crop",
+        pattern=r"^(crop|crop-[1-9]\d{0,3}|stretch)$",
+        description="how they get there · crop: shorter side scaled, middle kept · crop-256, or any number: shorter "
+        "side scaled to so many pixels, then the middle of the size kept · stretch: shape distorted",
     )
     val_fraction: float = Field(0.1, gt=0, lt=1, description="share of the training images held out for validation")
     split_seed: int = Field(0, ge=0, lt=2**31, description="seed that chooses the held-out and the few images")
@@ -70,6 +73,14 @@ class DataConfig(_Frozen):
         description="dataset: mean 0 and std 1 over the training images · half: -1..1 · none: 0..1 · imagenet: as "
         "networks that were trained on ImageNet want it",
     )
+
+    @model_validator(mode="after")
+    def _a_crop_is_within(self) -> "DataConfig":
+        _, _, scaled = self.fit.partition("-")
+        if scaled and not 0 < self.size <= int(scaled):
+            size = f"the size {self.size}" if self.size else "no size"
+            raise ValueError(f"fit: given {self.fit} with {size}; it needs a size of 1 to {scaled} pixels")
+        return self
 
 
 class ModelConfig(_Frozen):
@@ -309,7 +320,8 @@ def _one_line(error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"{field}: missing, a run needs it"
     if first["type"].startswith("string_"):
-        kind = "a run's id, see `runs`" if field == "source" else "a name: letters, digits and - _ . :"
+        kinds = {"source": "a run's id, see `runs`", "fit": "crop, stretch, or crop-256 with any other number"}
+        kind = kinds.get(field, "a name: letters, digits and - _ . :")
         return f"{field}: given {_quoted(first['input'])}, it should be {kind}"
     allowed = (message[0].lower() + message[1:]).replace("input should", "it should")
     return f"{field}: given {first['input']!r}, {allowed}"

@@ -72,6 +72,21 @@ def test_bad_values_are_refused_in_one_line_that_quotes_them(train, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"fit": "crop-256"}, "fit: given crop-256 with no size; it needs a size of 1 to 256 pixels"),
+        ({"fit": "crop-256", "size": 300}, "fit: given crop-256 with the size 300"),
+        ({"fit": "squash"}, "fit: given 'squash', it should be crop, stretch, or crop-256"),
+    ],
+)
+def test_bad_fits_are_refused_in_one_line(data, message):
+    with pytest.raises(ConfigError) as caught:
+        parse_config({**BASE, "data": {"name": "digits", **data}})
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["../secret", "", "a/b", "a b", "x" * 81])
 def test_names_cannot_lead_out_of_a_folder(name):
     with pytest.raises(ConfigError):

@@ -36,7 +36,9 @@ def _comparison(options: argparse.Namespace, store: RunStore) -> ways.Comparison
     given = vars(options)
     backbone = zoo.find(options.backbone).name
     source = ways.resolved(options.weights, backbone, store)
-    data = ways.usual_data(catalog.resolve(options.data), options.per_class, options.seed, source)
+    data = ways.usual_data(catalog.resolve(options.data), options.per_class, options.seed, source, backbone)
+    if "size" in given:
+        data.pop("fit", None)  # what is cropped off belongs to the usual size
     data |= {name: given[name] for name in ("size", "fit", "normalize") if name in given}
     train = {**ways.usual_training(data, options.seed), **_given(given, TrainConfig)}
     return ways.Comparison(data, backbone, source, train, _given(given, TransferConfig))

@@ -169,7 +169,7 @@ def open_dataset(name: str, size: int = 0, fit: str = "crop", on_progress: Progr
 def _key(found: Entry, size: int, fit: str) -> str:
     """Name of the set's stored form: changes with its content, the size and, where it matters, the fit."""
     is_own_size = size == 0 or (not found.varied and found.image[1:] == (size, size))
-    plain = is_own_size and (not found.varied or fit == "crop")
+    plain = is_own_size and (fit == "crop" or (fit == "stretch" and not found.varied))
     return f"{found.name}-{found.origin.stamp()}" + ("" if plain else f"-s{size}-{fit}")
 
 

@@ -109,6 +109,8 @@ class Recipe(_Frozen):
         if stand_in and self.stand_in:
             for part in found:
                 found[part] |= getattr(self.stand_in, part)
+            if not found["data"].get("size"):
+                found["data"].pop("fit", None)  # images of their own size are not cropped
         elif self.transfer:
             found["transfer"] = dict(self.transfer)
         return found

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from cvcore.config import TrainConfig
+from cvcore.config import DataConfig, TrainConfig
 from cvcore.data import catalog
 from cvcore.errors import ConfigError, DataError, RunError
 from cvcore.recipes.recipe import ANY_DATA, Recipe
@@ -17,6 +17,7 @@ from cvcore.transfer.sources import hub_folder, learnt_by
 BELONG = {
     "optimizer": ("momentum", "nesterov"),
     "schedule": ("step_size", "milestones", "gamma", "plateau_patience"),
+    "size": ("fit",),
 }
 
 
@@ -94,15 +95,17 @@ def merged(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     found = {part: dict(each) for part, each in values.items()}
     for part, settings in given.items():
         for name, value in settings.items():
-            for other in BELONG.get(name, ()) if part == "train" and value != _set(found, name) else ():
-                found["train"].pop(other, None)
+            if name in BELONG and str(value) != str(_set(found, part, name)):  # a command line gives texts
+                for other in BELONG[name]:
+                    found[part].pop(other, None)
         found[part] = {**found.get(part, {}), **settings}
     return found
 
 
-def _set(values: dict[str, Any], name: str) -> Any:
-    """What a setting of the training is."""
-    return values["train"].get(name, TrainConfig.model_fields[name].default)
+def _set(values: dict[str, Any], part: str, name: str) -> Any:
+    """What a setting of the images or the training is."""
+    fields = (DataConfig if part == "data" else TrainConfig).model_fields
+    return values[part].get(name, fields[name].default)
 
 
 def source(recipe: Recipe, store: RunStore) -> Run:

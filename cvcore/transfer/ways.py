@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvcore.config import STRATEGIES_WITH, RunConfig, parse_config
 from cvcore.data import catalog
@@ -12,11 +12,13 @@ from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
 from cvcore.transfer.sources import FILE, THEIRS, learnt_by
 
+if TYPE_CHECKING:
+    from cvcore.transfer.published import Published
+
 BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
 BACKBONE = "bn-cnn"  # the network of the bundled backbones
 SCRATCH = "scratch"
 MOST_AT_ONCE = 20  # images of a batch, where there are only a few of each class
-SIDE = 224  # pixels of the images that networks trained on ImageNet expect
 
 
 @dataclass(frozen=True)
@@ -76,15 +78,26 @@ class Comparison:
         return replace(self, data=data, train=train)
 
 
-def usual_data(name: str, per_class: int, seed: int, source: str) -> dict[str, Any]:
-    """Settings of the images: for weights from torchvision in the size and the range that they were learnt on."""
-    theirs = source.startswith(THEIRS)
-    return {
-        "name": name,
-        "per_class": per_class,
-        "split_seed": seed,
-        **({"size": SIDE, "normalize": "imagenet"} if theirs else {}),
-    }
+def usual_data(name: str, per_class: int, seed: int, source: str, backbone: str) -> dict[str, Any]:
+    """Settings of the images: for weights from torchvision, and for files of networks that it publishes some of, as
+    these were tested, but that images are scaled bilinearly where a few weights are tested bicubically."""
+    data = {"name": name, "per_class": per_class, "split_seed": seed}
+    tested = _tested_as(source, backbone)
+    if tested is None:
+        return data
+    fit = f"crop-{tested.resize}" if tested.resize > tested.crop else "crop"
+    return {**data, "size": tested.crop, "fit": fit, "normalize": "imagenet"}
+
+
+def _tested_as(source: str, backbone: str) -> "Published | None":
+    """torchvision's weights that say how images are prepared for those of `source`."""
+    if not source.startswith((THEIRS, FILE)):
+        return None
+    from cvcore.transfer import published
+
+    if source.startswith(THEIRS):
+        return published.find(source)
+    return next(iter(published.published(backbone)), None)
 
 
 def usual_training(data: dict[str, Any], seed: int) -> dict[str, Any]:
@@ -92,7 +105,7 @@ def usual_training(data: dict[str, Any], seed: int) -> dict[str, Any]:
     is too few to choose by; all images as any other run."""
     if not data["per_class"]:
         return {"seed": seed}
-    classes = len(catalog.open_dataset(data["name"], data.get("size", 0)).classes)
+    classes = len(catalog.open_dataset(data["name"], data.get("size", 0), data.get("fit", "crop")).classes)
     return {
         "epochs": 80,
         "lr": 0.003,

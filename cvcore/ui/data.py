@@ -1,5 +1,6 @@
 """Data sets on pages: opened with progress, measured with progress, shown as contact sheets."""
 
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,16 +29,30 @@ def working_size() -> tuple[int, str]:
         help="Side of the square that images are decoded to, once. Own: as they are; photographs of many sizes at 64. "
         "Networks that are trained on this set get them so.",
     )
+    fits = _fits(size)
+    if st.session_state.get("fit", "crop") not in fits:
+        st.session_state["fit"] = "crop"
     fit = st.segmented_control(
         "Fit",
-        ["crop", "stretch"],
+        fits,
         default="crop",
         required=True,
         key="fit",
         bind="query-params",
-        help="crop: the shorter side is scaled, the middle is kept. stretch: the shape is distorted, all is kept.",
+        help="crop: the shorter side is scaled, the middle is kept. crop-256: it is scaled to so many pixels, more "
+        "than are kept, as networks on ImageNet are tested. stretch: the shape is distorted, all is kept.",
     )
     return (0 if size == OWN_SIZE else int(size)), fit
+
+
+def _fits(size: str) -> list[str]:
+    """Ways to get to a size; one that was asked for in an address or by a recipe is among them."""
+    if size == OWN_SIZE:
+        return ["crop", "stretch"]
+    asked = st.session_state.get("fit") or st.query_params.get("fit", "")
+    scaled = re.fullmatch(r"crop-([1-9]\d{0,3})", asked)
+    fits = [asked] if scaled and int(scaled[1]) >= int(size) else []
+    return ["crop", *dict.fromkeys([f"crop-{round(int(size) * 8 / 7)}", *fits]), "stretch"]  # usual: 256 of 224
 
 
 def opened(name: str, size: int = 0, fit: str = "crop") -> Dataset:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cvcore.data.files.decode import Form, decode
 from cvcore.errors import ModelError, RunError
 from cvcore.export import folder as folders
 from cvcore.export import weights
@@ -89,6 +90,20 @@ def test_whatever_is_changed_is_noticed(away, tamper, monkeypatch, capsys):
         runpy.run_path(str(away / "verify.py"), run_name="__main__")
     assert ended.value.code == 1
     assert "DOES NOT AGREE" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fit", ["crop", "crop-40", "stretch"])
+def test_pictures_are_brought_to_size_as_those_of_the_set(away, fit, monkeypatch):
+    how = json.loads((away / "preprocessing.json").read_text())
+    (away / "preprocessing.json").write_text(json.dumps({**how, "fit": fit}))
+    monkeypatch.syspath_prepend(away)
+    monkeypatch.delitem(sys.modules, "model", raising=False)
+    classify = runpy.run_path(str(away / "classify.py"))
+    noise = np.random.default_rng(0).integers(0, 256, (70, 90), dtype=np.uint8)
+    Image.fromarray(noise).save(away / "noise.png")
+    wanted = decode(away / "noise.png", Form(*how["input"], fit)).image / 255
+    found = classify["prepare"](away / "noise.png").numpy()
+    assert np.allclose(found, (wanted - how["mean"][0]) / how["std"][0], atol=1e-5)
 
 
 def test_verify_ends_with_1_in_a_clean_process(away):

@@ -18,7 +18,7 @@ from tests.transfer.backbone_runs import GLYPHS, trained
 @pytest.fixture
 def comparison(runs):
     source = ways.resolved("glyphs", "bn-cnn", runs)
-    data = ways.usual_data("digits", 3, 1, source)
+    data = ways.usual_data("digits", 3, 1, source, "bn-cnn")
     return ways.Comparison(data, "bn-cnn", source, {**ways.usual_training(data, 1), "epochs": 3})
 
 
@@ -42,6 +42,20 @@ def test_a_setting_goes_to_those_that_have_use_for_it(runs):
         "gradual": (0.5, 3),
     }
     assert {each.head for each in told.values()} == {"mlp"}
+
+
+@pytest.mark.parametrize(
+    ("weights", "size", "fit"),
+    [
+        ("MobileNet_V2_Weights.IMAGENET1K_V1", 224, "crop-256"),  # as torchvision's transforms() of each say
+        ("MobileNet_V2_Weights.IMAGENET1K_V2", 224, "crop-232"),
+        ("EfficientNet_B1_Weights.IMAGENET1K_V1", 240, "crop-256"),
+        ("ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1", 384, "crop"),
+    ],
+)
+def test_images_are_prepared_as_the_weights_were_tested(weights, size, fit):
+    data = ways.usual_data("digits", 0, 0, f"torchvision:{weights}", "")
+    assert (data["size"], data["fit"], data["normalize"]) == (size, fit, "imagenet")
 
 
 class TestDrift:
@@ -118,7 +132,7 @@ class TestWeights:
         torch.save(model.state_dict(), tmp_path / "mine.pth")
         source = ways.resolved(str(tmp_path / "mine.pth"), "bn-cnn", runs)
         assert source.startswith("file:")
-        data = ways.usual_data("digits", 3, 0, source)
+        data = ways.usual_data("digits", 3, 0, source, "bn-cnn")
         asked = ways.Comparison(data, "bn-cnn", source, {**ways.usual_training(data, 0), "epochs": 1})
         run = trained(runs, asked.config("features"))
         after = load_weights(run.path / "best.pt")

@@ -40,7 +40,8 @@ class ColourFound(Exception):  # noqa: N818 - not an error: the set was taken fo
 
 @dataclass(frozen=True)
 class Form:
-    """What images are brought to: [C, H, W], by cropping the middle ("crop") or by distorting ("stretch")."""
+    """What images are brought to: [C, H, W], by cropping the middle ("crop", or "crop-256" where the shorter side is
+    scaled to more pixels than are kept) or by distorting ("stretch")."""
 
     channels: int
     height: int
@@ -51,6 +52,12 @@ class Form:
     def shape(self) -> tuple[int, int, int]:
         """[C, H, W]."""
         return self.channels, self.height, self.width
+
+    @property
+    def margin(self) -> float:
+        """By how much an image is scaled larger than what is kept of it; 1 where nothing more is cut off."""
+        _, _, scaled = self.fit.partition("-")
+        return int(scaled) / min(self.height, self.width) if scaled else 1.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ def decode(path: Path, form: Form) -> Decoded:
     try:
         raw = _read(path)
         content = _digest(raw)  # while the bytes are at hand: a file is read once
-        opened = _open(raw, path, least=min(form.height, form.width))
+        opened = _open(raw, path, least=round(form.margin * min(form.height, form.width)))
         if form.channels == 1 and opened.picture.mode != "L":
             raise ColourFound
         return Decoded(to_array(opened.picture, form), *opened.size, opened.notes, content=content)
@@ -253,7 +260,7 @@ def to_array(picture: Image.Image, form: Form) -> np.ndarray:
     picture = picture.convert("L" if form.channels == 1 else "RGB")
     if form.fit == "stretch":
         picture = picture.resize((form.width, form.height), Image.Resampling.BILINEAR)
-    elif picture.size != (form.width, form.height):
+    elif picture.size != (form.width, form.height) or form.margin > 1:
         picture = _cropped(picture, form)
     pixels = np.asarray(picture)
     return pixels[None] if form.channels == 1 else pixels.transpose(2, 0, 1)
@@ -265,7 +272,7 @@ def _cropped(picture: Image.Image, form: Form) -> Image.Image:
         cut = (long - 20 * short) // 2
         box = (cut, 0, long - cut, short) if picture.width == long else (0, cut, short, long - cut)
         picture = picture.crop(box)
-    scale = max(form.width / picture.width, form.height / picture.height)
+    scale = form.margin * max(form.width / picture.width, form.height / picture.height)
     # the side that decides is met exactly, the other is cut off to a whole pixel, as torchvision's Resize does it
     width = max(form.width, int(picture.width * scale + 1e-6))
     height = max(form.height, int(picture.height * scale + 1e-6))

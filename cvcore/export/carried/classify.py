@@ -40,16 +40,17 @@ def prepare(path) -> torch.Tensor:
         picture = picture.convert("L" if channels == 1 else "RGB")
     if how["fit"] == "stretch":
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    elif picture.size != (width, height):
-        picture = cropped(picture, height, width)
+    else:
+        _, _, scaled = how["fit"].partition("-")  # "crop-256": the shorter side has so many pixels before the crop
+        picture = cropped(picture, height, width, int(scaled) / min(height, width) if scaled else 1.0)
     pixels = np.array(picture, dtype=np.float32).reshape(height, width, channels).transpose(2, 0, 1)
     mean, std = (np.array(how[name], dtype=np.float64).reshape(-1, 1, 1) for name in ("mean", "std"))
     return torch.from_numpy(((pixels / 255 - mean) / std).astype(np.float32))
 
 
-def cropped(picture: Image.Image, height: int, width: int) -> Image.Image:
-    """The picture scaled until one side fits, then the middle of it."""
-    scale = max(width / picture.width, height / picture.height)
+def cropped(picture: Image.Image, height: int, width: int, margin: float) -> Image.Image:
+    """The picture scaled until one side fits, with a margin, then the middle of it."""
+    scale = margin * max(width / picture.width, height / picture.height)
     wide = max(width, int(picture.width * scale + 1e-6))
     high = max(height, int(picture.height * scale + 1e-6))
     picture = picture.resize((wide, high), Image.Resampling.BILINEAR)

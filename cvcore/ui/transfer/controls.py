@@ -66,9 +66,9 @@ def controls(found: list[Backbone]) -> tuple[ways.Comparison, list[str]]:
         help="Ways to start and to go on: all see the same images, and are tested alike.",
     )
     transfer, seed = _more()
-    data = ways.usual_data(target, few, seed, source.source)
+    data = ways.usual_data(target, few, seed, source.source, source.network)
     train = {**ways.usual_training(data, seed), "epochs": epochs, "lr": lr}
-    ui_data.opened(target, data.get("size", 0))
+    ui_data.opened(target, data.get("size", 0), data.get("fit", "crop"))
     ordered = [key for key in TITLES if key in keys]
     return ways.Comparison(data, source.network, source.source, train, transfer), ordered
 

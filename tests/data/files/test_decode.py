@@ -36,6 +36,16 @@ def test_crop_is_resize_and_centre_crop_of_torchvision(tmp_path):
         assert (decode(path, COLOUR).image == np.asarray(theirs).transpose(2, 0, 1)).all(), (width, height)
 
 
+def test_a_crop_of_a_larger_image_is_the_transform_of_imagenets_networks(tmp_path):
+    from torchvision.transforms import v2
+
+    for width, height in [(400, 300), (230, 400), (256, 256), (224, 224), (101, 17)]:
+        path = saved(tmp_path, picture(width, height), "x.png")
+        theirs = v2.Compose([v2.Resize(256), v2.CenterCrop(224)])(Image.open(path).convert("RGB"))
+        found = decode(path, Form(3, 224, 224, "crop-256"))
+        assert (found.image == np.asarray(theirs).transpose(2, 0, 1)).all(), (width, height)
+
+
 def test_stretch_is_resize_of_torchvision_to_both_sides(tmp_path):
     from torchvision.transforms import v2
 
