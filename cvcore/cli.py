@@ -212,6 +212,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_fields(transfer, TransferConfig, only=("head", "factor", "unfreeze"))
     _add_fields(transfer, DataConfig, only=("size", "fit", "normalize"))
     _add_fields(transfer, TrainConfig, leave_out=("seed", "faults"))
+    transfer.add_argument("--preflight", action="store_true", help="only say what memory and time each would take")
+    transfer.add_argument(
+        "--within", type=float, metavar="SECONDS", help="train nothing if one of them is predicted to take longer"
+    )
     transfer.add_argument("--fresh", action="store_true", help="train again even if the same runs are there")
     transfer.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute")
     _add_runs_folder(transfer)

@@ -17,7 +17,8 @@ def answer(capsys, *arguments: str) -> dict:
 def test_preflight_says_what_a_run_would_take_and_trains_nothing(capsys, store):
     found = answer(capsys, "train", *RUN, "--epochs", "7", "--preflight", "--runs", str(store.root))
     assert (found["data"], found["model"], found["params"], found["epochs"]) == ("digits", "perceptron", 7850, 7)
-    assert found["seconds_in_all"] == pytest.approx(7 * found["seconds_per_epoch"])
+    assert found["seconds_in_all"] == pytest.approx(7 * found["seconds_per_epoch"] + found["seconds_after"])
+    assert found["seconds_before"] == 0
     assert found["memory_bytes"] > 4 * 4 * 7850  # weights, gradients and Adam's two means
     assert not store.list()
 

@@ -19,6 +19,7 @@ def show_preflight(config: RunConfig, store: RunStore, options: argparse.Namespa
     say(f"parameters        {counted.params:,}, of which {counted.trainable_params:,} learn")
     say(f"memory            {counted.memory_formula}")
     say(f"seconds an epoch  {found.seconds_per_epoch:.2f}  ({found.images_per_s:,.0f} images/s in training)")
-    say(f"seconds in all    {found.seconds_in_all:.1f}, {found.epochs} epochs")
+    once = found.time.before + found.time.after
+    say(f"seconds in all    {found.seconds_in_all:.1f}, {found.epochs} epochs and {once:.1f} before and after them")
     say(found.how)
     return 0

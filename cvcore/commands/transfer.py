@@ -2,12 +2,12 @@
 
 import argparse
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cvcore.commands.stores import store_of
 from cvcore.commands.terminal import Progress, print_json, say, silent
 from cvcore.commands.training import device_setting, epoch_line
-from cvcore.config import TrainConfig, TransferConfig
+from cvcore.config import RunConfig, TrainConfig, TransferConfig
 from cvcore.data import catalog
 from cvcore.errors import ConfigError
 from cvcore.models import zoo
@@ -16,6 +16,9 @@ from cvcore.training.history import Epoch
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
 from cvcore.transfer import ways
+
+if TYPE_CHECKING:
+    from cvcore.training.preflight import Preflight
 
 
 def transfer(options: argparse.Namespace) -> int:
@@ -29,7 +32,53 @@ def transfer(options: argparse.Namespace) -> int:
     data = asked.data
     with Progress(f"reading {data['name']}", "images") as progress:
         catalog.open_dataset(data["name"], data.get("size", 0), data.get("fit", "crop"), progress)
+    if options.preflight or options.within is not None:
+        predicted = _predicted(configs, store)
+        if options.preflight:
+            return _show(predicted, options)
+        _refuse_above(options.within, predicted)
     return _train(configs, asked, store, options)
+
+
+def _predicted(configs: dict[str, RunConfig], store: RunStore) -> "dict[str, Preflight]":
+    from cvcore.training.preflight import preflight
+
+    with Progress("timing a few batches", "strategies") as progress:
+        found = {}
+        for key, config in configs.items():
+            progress(len(found), len(configs))
+            found[key] = preflight(config, store)
+        progress(len(found), len(configs))
+    return found
+
+
+def _show(predicted: "dict[str, Preflight]", options: argparse.Namespace) -> int:
+    """Print what each strategy would take; nothing is trained."""
+    if options.json:
+        print_json({"strategies": [{"strategy": key, **found.to_json()} for key, found in predicted.items()]})
+        return 0
+    rows = [
+        {
+            "strategy": key,
+            "seconds": f"{found.seconds_in_all:.1f}",
+            "an epoch": f"{found.seconds_per_epoch:.2f}",
+            "trainable": f"{found.costs.trainable_params:,}",
+            "memory MB": f"{found.costs.memory_bytes / 1e6:,.0f}",
+        }
+        for key, found in predicted.items()
+    ]
+    say(table(rows, list(rows[0])))
+    return 0
+
+
+def _refuse_above(seconds: float, predicted: "dict[str, Preflight]") -> None:
+    """Raises ConfigError where one of them is predicted to take longer."""
+    for key, found in predicted.items():
+        if found.seconds_in_all > seconds:
+            raise ConfigError(
+                f"strategies: {key} is predicted to take {found.seconds_in_all:,.0f} s, more than {seconds:g} s: leave "
+                "it out, or choose fewer epochs, fewer or smaller images, or a smaller network"
+            )
 
 
 def _comparison(options: argparse.Namespace, store: RunStore) -> ways.Comparison:

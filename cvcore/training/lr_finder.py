@@ -25,10 +25,10 @@ from cvcore.errors import ConfigError, RunError
 from cvcore.training.aside import aside
 from cvcore.training.batches import Batches
 from cvcore.training.check import checked
+from cvcore.training.costs import costs
 from cvcore.training.device import choose_device, use_threads_for
 from cvcore.training.loop import Step, train_mode
 from cvcore.training.parts import Parts, prepared
-from cvcore.training.preflight import costs
 from cvcore.training.runs import RunStore
 from cvcore.training.trainer import Trainer
 

@@ -40,6 +40,17 @@ def on_features(network: Headed, batches: Batches, told: Told = lambda done: Non
     return replace(batches, split=split, indices=np.arange(len(labels)), mean=(), std=())
 
 
+def are_stored(network: Headed, batches: Batches) -> bool:
+    """Whether the features of these images are on the disk already."""
+    return _file(network, batches).is_file()
+
+
+def first_features(network: Headed, batches: Batches, most: int = 2) -> np.ndarray:
+    """The features [B, D] of the first few of the images, computed now, in evaluation mode."""
+    few = replace(batches, indices=batches.indices[:most], generator=None, augment=(), chance=None)
+    return np.concatenate(list(_features(network, few)))
+
+
 def _file(network: Headed, batches: Batches) -> Path:
     """Where the features belong: told by weights, images, their order and their normalisation."""
     digest = hashlib.blake2b(digest_size=12)
@@ -99,6 +110,5 @@ def difference(run: Run, runs: RunStore, most: int = 256) -> tuple[int, float]:
 
     parts = prepared(run.config, dataset_of(run.config), runs, choose_device())
     cached = on_features(parts.network, parts.test).split.images[:most]
-    some = replace(parts.test, indices=parts.test.indices[:most])
-    now = np.concatenate(list(_features(parts.network, some)))
+    now = first_features(parts.network, parts.test, most)
     return len(now), float(np.abs(now - cached).max())

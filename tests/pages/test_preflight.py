@@ -95,7 +95,8 @@ class TestCost:
         app = checked(app.run())
         (run,) = RunStore(paths.runs_dir()).list()
         (told,) = [each.value for each in app.caption if each.value.startswith("Predicted")]
-        predicted, took = run.predicted["seconds_in_all"], sum(epoch.seconds for epoch in run.history)
+        predicted = len(run.history) * run.predicted["seconds_per_epoch"]
+        took = sum(epoch.seconds for epoch in run.history)
         assert f"({took / predicted - 1:+.0%})".replace("%", " %") in told
         assert "Training time" in metrics(app)
 

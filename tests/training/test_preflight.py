@@ -7,11 +7,13 @@ from cvcore.config import parse_config
 from cvcore.errors import ConfigError
 from cvcore.models import zoo
 from cvcore.training.check import checked
+from cvcore.training.costs import costs
 from cvcore.training.estimates import Estimates, same_work
 from cvcore.training.job import execute
 from cvcore.training.optim import make_optimizer
-from cvcore.training.preflight import Abandoned, costs, preflight
+from cvcore.training.preflight import Abandoned, Preflight, preflight
 from cvcore.training.queue import Queue
+from cvcore.training.timing import Timed
 
 
 def config(model="perceptron", transfer=None, **train):
@@ -69,8 +71,18 @@ def test_a_prediction_is_of_the_size_of_what_the_run_then_takes(store):
     execute(store, run)
     actual = sum(epoch.seconds for epoch in store.find(run.run_id).history)
     assert actual / 5 < predicted.seconds_in_all < 5 * actual
-    assert predicted.seconds_in_all == pytest.approx(3 * predicted.seconds_per_epoch)
+    assert predicted.seconds_in_all == pytest.approx(3 * predicted.seconds_per_epoch + predicted.time.after)
+    assert predicted.time.before == 0
     assert "timed" in predicted.how
+
+
+def test_epochs_are_not_alike_where_layers_join_in(store):
+    """Ten seconds of features; three epochs of 1 s, two of 4 s, then 5 s each; 2 s for the test images."""
+    found = Preflight(costs(config(), store), 7, Timed(((1, 1.0), (4, 4.0), (6, 5.0)), 10.0, 2.0, 100.0, ""), "")
+    assert found.seconds_in_all == 10 + (3 * 1 + 2 * 4 + 2 * 5) + 2
+    assert found.seconds_per_epoch == 21 / 7
+    assert found.for_epochs(5).seconds_in_all == 10 + (3 * 1 + 2 * 4) + 2
+    assert found.for_epochs(2).seconds_in_all == 10 + 2 * 1 + 2
 
 
 def test_it_leaves_generators_threads_and_disk_alone(store):
@@ -118,7 +130,7 @@ def test_estimates_come_in_the_background_and_are_kept_with_the_run(store, monke
     thread.join()
     assert not desk.is_waited_for("somebody", wanted)
     found = desk.get(config("perceptron", epochs=30))
-    assert found.seconds_in_all == pytest.approx(30 * found.seconds_per_epoch)
+    assert found.seconds_in_all == pytest.approx(30 * found.seconds_per_epoch + found.time.after)
 
     run, _ = Queue(store).submit(checked(wanted, store))
     desk.keep(run, wanted)

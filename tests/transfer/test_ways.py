@@ -166,6 +166,20 @@ class TestCommand:
         assert again["results"][0]["cached"]
         assert again["results"][0]["run_id"] == features["run_id"]
 
+    def test_what_each_would_take_is_told_before(self, capsys, runs):
+        asked = ["--data", "digits", "--per-class", "2", "--seed", "7", "--epochs", "4"]
+        asked += ["--strategies", "features,warmup-finetune"]
+        told = run_json(capsys, "transfer", *asked, "--preflight")["strategies"]
+        assert [each["strategy"] for each in told] == ["features", "warmup-finetune"]
+        assert [each["trainable_params"] for each in told] == [650, 70_330]
+        assert told[0]["seconds_before"] > 0 == told[1]["seconds_before"]  # the features
+        for each in told:
+            once = each["seconds_before"] + each["seconds_after"]
+            assert each["seconds_in_all"] == pytest.approx(4 * each["seconds_per_epoch"] + once)
+        refusal = refused(capsys, "transfer", *asked, "--within", "0.001")
+        assert "features is predicted to take" in refusal and "leave it out" in refusal
+        assert not [run for run in runs.list() if not run.shipped]
+
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [

@@ -70,7 +70,7 @@ def _open(config: RunConfig) -> None:
 @st.cache_data(max_entries=128, ttl=600, show_spinner=False)
 def _costs(canonical: str):
     """The counted part, or None where the run cannot be."""
-    from cvcore.training.preflight import costs
+    from cvcore.training.costs import costs
 
     try:
         return costs(RunConfig.model_validate_json(canonical), store())
@@ -166,5 +166,6 @@ def compared(run: Run) -> str:
     each = run.predicted.get("seconds_per_epoch")
     if not each or not run.ended or not run.history:
         return ""
-    predicted, took = each * len(run.history), sum(epoch.seconds for epoch in run.history)
+    predicted = each * len(run.history) + (run.predicted.get("seconds_before") or 0.0)
+    took = sum(epoch.seconds for epoch in run.history) + run.told.get("features", {}).get("seconds", 0.0)
     return f"Predicted {_seconds(predicted)}, took {_seconds(took)} ({took / predicted - 1:+.0%})".replace("%", " %")
