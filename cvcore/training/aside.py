@@ -6,6 +6,8 @@ from contextlib import contextmanager
 
 import torch
 
+from cvcore.training.freed_memory import freed_memory_kept
+
 _ONE_AT_A_TIME = threading.Lock()  # two measurements at once would measure each other
 
 
@@ -14,7 +16,7 @@ def aside(device: torch.device) -> Iterator[None]:
     """Within the block one may seed, draw and set threads; afterwards torch's global generators, of the CPU and of
     `device`, and its number of threads are what they were. One such block at a time in a process.
     """
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, freed_memory_kept():
         threads, cpu = torch.get_num_threads(), torch.get_rng_state()
         there = _states_of(device)
         try:

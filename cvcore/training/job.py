@@ -19,6 +19,7 @@ from cvcore.files import reason_of, write_atomically, write_json
 from cvcore.training import events
 from cvcore.training.checkpoint import load_weights
 from cvcore.training.device import choose_device, use_threads_for, uses_all_cores
+from cvcore.training.freed_memory import freed_memory_kept
 from cvcore.training.history import Epoch
 from cvcore.training.kept_epochs import EpochKeeper
 from cvcore.training.loop import Predictions, predict
@@ -67,7 +68,8 @@ def _execute_locked(
     store: RunStore, run: Run, on_epoch: Callable[[Epoch], None], world: World, slot: Slot | None
 ) -> None:
     try:
-        outcome = _train(store, run, on_epoch, world, slot)
+        with freed_memory_kept():
+            outcome = _train(store, run, on_epoch, world, slot)
         events.append(run.path, "status", status="done", **outcome)
     except Stopped as stopped:
         for name in STOPS:
@@ -132,7 +134,7 @@ def assist(config: RunConfig, store: RunStore, folder: Path, world: World) -> No
     trainer = trainer_of(config, parts, Callbacks())
     if (folder / "last.pt").is_file():
         trainer.load_state(load_weights(folder / "last.pt"))
-    with suppress(Stopped):
+    with suppress(Stopped), freed_memory_kept():
         trainer.fit()
         _predictions(trainer, parts, folder)
 

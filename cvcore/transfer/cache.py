@@ -56,7 +56,7 @@ def _file(network: Headed, batches: Batches) -> Path:
     digest = hashlib.blake2b(digest_size=12)
     for name, value in sorted(network.state_of_body().items()):
         digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     digest.update(f"{network.head} {batches.mean} {batches.std} {batches.split.images.shape}".encode())
     for part in store.blocks(batches.indices, 4_000):
         digest.update(np.ascontiguousarray(batches.split.images[part]).data)
