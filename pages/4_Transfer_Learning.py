@@ -11,7 +11,7 @@ from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
 from cvcore.ui.runs import make_ready, submit
-from cvcore.ui.transfer import predict
+from cvcore.ui.transfer import estimate, predict
 from cvcore.ui.transfer.backbones import backbones
 from cvcore.ui.transfer.controls import controls
 from cvcore.ui.transfer.look import TITLES, Look, runs_of
@@ -65,13 +65,15 @@ def compare() -> None:
         return
     show_few_images(next(iter(configs.values())))
     explain(keys)
-    if st.button(
-        "Train all",
-        type="primary",
-        icon=":material/play_arrow:",
-        help="Those that were trained so before are not trained again.",
-    ):
-        submit(*configs.values())
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Train all",
+            type="primary",
+            icon=":material/play_arrow:",
+            help="Those that were trained so before are not trained again.",
+        ):
+            submit(*configs.values())
+        estimate.show(configs)
     show_sections(comparison, configs)
 
 

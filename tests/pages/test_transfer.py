@@ -83,6 +83,17 @@ def test_what_is_gained_at_test_time(trained):
     assert not [each for each in app.button if each.label == "Measure"]
 
 
+def test_what_they_will_take_is_told_before(page):
+    app = page("transfer")
+    widget(app.number_input, "Images a class").set_value(1)
+    app.run()
+    button(app, "Estimate time").click()
+    checked(app.run())
+    (told,) = [each.value for each in app.caption if each.value.startswith("About ")]
+    assert all(f"{name} " in told for name in ("From scratch", "Cached features", "Fine-tuned"))
+    assert not [each for each in app.button if each.label == "Estimate time"]
+
+
 def test_which_layers(page):
     app = section(page("transfer"), "Which layers?")
     button(app, "Probe the layers").click()
