@@ -76,6 +76,9 @@ def _report(runs: dict[str, tuple[Run, bool]], asked: ways.Comparison, options: 
         print_json({"data": asked.data["name"], "backbone": asked.backbone, "weights": weights, "results": results})
     else:
         say(table([_row(each) for each in results], list(_row(results[0]))))
+        for each in results:
+            if each["copied"]:
+                say(f"{each['strategy']}: {each['copied']['text']} come from {asked.source}")
     for run, _ in runs.values():
         if run.status == "failed":
             print(f"cvcore: {run.run_id} failed: {run.end['error']}", file=sys.stderr)
@@ -99,7 +102,16 @@ def result(key: str, run: Run, cached: bool, store: RunStore) -> dict[str, Any]:
         "trainable_params": run.size.get("trainable_params"),
         "params": run.size.get("params"),
         "backbone_drift": largest(drift(run, store)) if run.status == "done" else None,
+        "copied": _copied(run, store) if key == ways.DEEPEN else None,
     }
+
+
+def _copied(run: Run, store: RunStore) -> dict[str, Any]:
+    """Which layers the deeper network took of the shallower one, {its name: its name there}, and how many of all."""
+    from cvcore.transfer.start import copied
+
+    found = copied(run.config, store)
+    return {"text": str(found), "layers": dict(found.layers)}
 
 
 def _row(told: dict[str, Any]) -> dict[str, str]:

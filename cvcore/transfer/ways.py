@@ -14,7 +14,7 @@ from cvcore.transfer.sources import FILE, THEIRS, learnt_by
 
 BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
 BACKBONE = "bn-cnn"  # the network of the bundled backbones
-SCRATCH = "scratch"
+SCRATCH, DEEPEN = "scratch", "deepen"
 MOST_AT_ONCE = 20  # images of a batch, where there are only a few of each class
 SIDE = 224  # pixels of the images that networks trained on ImageNet expect
 
@@ -36,7 +36,13 @@ WAYS = (
     Way("discriminative", "Discriminative", "Everything learns, the backbone ten times more slowly than the head."),
     Way("warmup-finetune", "Warm-up", "The head learns alone first; then everything does, more slowly."),
     Way("gradual", "Gradual", "From the top down, one block after the other joins in."),
+    Way(DEEPEN, "Deepened", "First and last layers are a shallower network's, the rest is random; all learn alike."),
 )
+
+
+def offered(deeper: bool) -> list[str]:
+    """Keys of the strategies for a network that is `deeper` than the one that learnt, or the same."""
+    return [SCRATCH, DEEPEN] if deeper else [each.key for each in WAYS if each.key != DEEPEN]
 
 
 def way(key: str) -> Way:
@@ -50,13 +56,15 @@ def way(key: str) -> Way:
 @dataclass(frozen=True)
 class Comparison:
     """What is compared: images, backbone and where its weights come from (none where `source` is empty), and how the
-    runs train; `transfer` are settings of those strategies that take them."""
+    runs train; `transfer` are settings of those strategies that take them. `deeper`: the weights are those of a
+    shallower network than the backbone."""
 
     data: dict[str, Any]
     backbone: str
     source: str
     train: dict[str, Any] = field(default_factory=dict)
     transfer: dict[str, Any] = field(default_factory=dict)
+    deeper: bool = False
 
     def config(self, key: str) -> RunConfig:
         """The run of one strategy. Raises ConfigError where it needs weights and there are none."""

@@ -6,11 +6,14 @@ import pytest
 import torch
 
 from cvcore import paths
+from cvcore.config import parse_config
 from cvcore.models import zoo
 from cvcore.training.runs import RunStore
 from cvcore.transfer import weight_files
 from cvcore.transfer.start import fit_of
 from tests.pages.helpers import button, checked, figure, numbers, train_queued, widget
+from tests.transfer.backbone_runs import DEEP, SHALLOW
+from tests.transfer.backbone_runs import trained as trained_run
 
 
 @pytest.fixture
@@ -152,6 +155,32 @@ class TestBackbones:
         assert widget(app.selectbox, "Weights").value == "torchvision:MobileNet_V2_Weights.IMAGENET1K_V1"
         assert button(app, "Download 14 MB")
         assert any("top-1 71.9%" in each.value for each in app.caption)  # as torchvision publishes it
+
+
+def test_a_deeper_network_begins_with_layers_of_the_backbone(page, store, monkeypatch):
+    source = trained_run(
+        store, parse_config({"data": {"name": "digits"}, "model": {"name": SHALLOW}, "train": {"epochs": 1}})
+    )
+    monkeypatch.setattr("cvcore.models.zoo.deeper", lambda name: [DEEP] if name == SHALLOW else [])
+    app = page("transfer")
+    assert widget(app.selectbox, "Network").disabled  # bn-cnn has no family
+    widget(app.selectbox, "Backbone").set_value(source.run_id)
+    checked(app.run())
+    assert "Deepened" not in widget(app.pills, "Strategies").options
+    widget(app.selectbox, "Network").set_value(DEEP)
+    widget(app.number_input, "Epochs").set_value(2)
+    checked(app.run())
+    assert widget(app.pills, "Strategies").options == ["From scratch", "Deepened"]
+    assert widget(app.selectbox, "Data set").options[0] == "digits"  # that of the backbone, too
+    button(app, "Train all").click()
+    checked(app.run())
+    train_queued()
+    checked(app.run())
+    assert app.dataframe[0].value["status"].tolist() == ["done"] * 2
+    told = "Deepened: 2 of 4 convolutions and 2 of 2 Linear layers"
+    assert any(each.value.startswith(told) for each in app.caption)
+    moved = {line["name"]: line for line in figure(section(app, "Is it really frozen?"), 0)["data"]}
+    assert "not at all" not in moved["Deepened"]["customdata"]
 
 
 def test_no_strategy_says_so(page):

@@ -33,6 +33,7 @@ def test_all_share_images_seed_and_evaluation(comparison):
 def test_a_setting_goes_to_those_that_have_use_for_it(runs):
     asked = ways.Comparison({"name": "digits"}, "bn-cnn", GLYPHS, {}, {"factor": 0.5, "unfreeze": 3, "head": "mlp"})
     told = {each.key: asked.config(each.key).transfer for each in ways.WAYS if each.key != "scratch"}
+    assert told.pop("deepen").head == "replace"  # it has its own head
     assert {key: (each.factor, each.unfreeze) for key, each in told.items()} == {
         "features": (0.1, 1),
         "frozen": (0.1, 1),

@@ -7,9 +7,10 @@ import streamlit as st
 
 from cvcore.plots import bars
 from cvcore.training.run import Run
+from cvcore.transfer.ways import DEEPEN
 from cvcore.ui.frame import chart
 from cvcore.ui.live_curves import live_curves
-from cvcore.ui.runs import colours
+from cvcore.ui.runs import colours, store
 from cvcore.ui.transfer.look import Look
 
 
@@ -33,6 +34,16 @@ def show(look: Look) -> None:
         )
     live_curves([run.run_id for run in runs.values()], {run.run_id: title for title, run in runs.items()})
     _table(runs)
+    for title, run in runs.items():
+        if run.config.transfer and run.config.transfer.strategy == DEEPEN:
+            st.caption(f"{title}: {_copied(run.run_id, run)} come from {run.config.transfer.source}.")
+
+
+@st.cache_data(max_entries=32, show_spinner="Reading the shallower network …")
+def _copied(run_id: str, _run: Run) -> str:
+    from cvcore.transfer.start import copied
+
+    return str(copied(_run.config, store()))
 
 
 def _table(runs: Mapping[str, Run]) -> None:
