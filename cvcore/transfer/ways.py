@@ -77,11 +77,14 @@ class Comparison:
         taken = {name: value for name, value in self.transfer.items() if key in STRATEGIES_WITH.get(name, (key,))}
         return parse_config({**values, "transfer": {"source": self.source, "strategy": key, **taken}})
 
-    def on(self, per_class: int, seed: int) -> "Comparison":
-        """The same comparison on so many images of each class, drawn by this seed."""
-        data = {**self.data, "per_class": per_class, "split_seed": seed}
-        train = {**self.train, "seed": seed, "batch_size": usual_training(data, seed)["batch_size"]}
-        return replace(self, data=data, train=train)
+    def on(self, seed: int, **images: Any) -> "Comparison":
+        """The same comparison with another seed, which draws other images too, and other settings of the `images`, such
+        as `per_class` or `size`."""
+        data = {**self.data, **images, "split_seed": seed}
+        counted = {**self.data, "per_class": data["per_class"]}  # how large the images are is all the same here
+        usual = usual_training(counted, seed)
+        batch = {name: usual[name] for name in ("batch_size",) if name in usual}
+        return replace(self, data=data, train={**self.train, **batch, "seed": seed})
 
 
 def usual_data(name: str, per_class: int, seed: int, source: str) -> dict[str, Any]:

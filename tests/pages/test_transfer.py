@@ -72,6 +72,39 @@ def test_how_many_images(trained):
     assert not [each for each in app.button if each.label.startswith("Train 9")]
 
 
+def test_how_large(trained):
+    app = section(trained, "How many images?")
+    widget(app.segmented_control, "Accuracy against").set_value("image size")
+    widget(app.number_input, "Seeds").set_value(1)
+    checked(app.run())
+    sizes = widget(app.pills, "Image size (pixels)")
+    assert sizes.options == ["16", "24", "28", "32", "48"]
+    sizes.set_value([16, 28])
+    checked(app.run())
+    button(app, "Train 3 runs").click()  # 3 strategies, 2 sizes; those on their own 28 pixels are there
+    checked(app.run())
+    train_queued()
+    checked(app.run())
+    drawn = figure(app, 0)
+    lines = [line for line in drawn["data"] if line.get("name")]
+    assert all(numbers(line["x"]) == [16, 28] for line in lines)
+    assert drawn["layout"]["xaxis"]["title"]["text"] == "side of the images (pixels)"
+    assert sorted(run.config.data.size for run in RunStore(paths.runs_dir()).list()) == [0, 0, 0, 16, 16, 16]
+
+
+def test_a_network_for_one_size_says_so(page, store):
+    values = {"data": {"name": "glyphs"}, "model": {"name": "lenet5"}, "train": {"epochs": 1}}
+    source = trained_run(store, parse_config(values))
+    app = page("transfer", section="How many images?", **{"against-what": "image size"})
+    widget(app.selectbox, "Backbone").set_value(source.run_id)
+    checked(app.run())
+    assert widget(app.pills, "Image size (pixels)").options == ["28"]
+    told = [each.value for each in app.caption if each.value.startswith("Without")]
+    assert [each.split(":")[0] for each in told] == ["Without 16, 24 pixels", "Without 32, 48 pixels"]
+    assert "only 2×2 pixels reach it" in told[0]  # conv1 keeps 16, halved 8, conv2 leaves 4, halved 2
+    assert "weights hang on the size" in told[1]
+
+
 def test_what_is_gained_at_test_time(trained):
     app = section(trained, "At test time")
     widget(app.number_input, "Test images").set_value(40)
