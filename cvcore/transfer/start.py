@@ -11,7 +11,7 @@ from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
 from cvcore.training.runs import RunStore
 from cvcore.transfer.deepen import Copied, deepen
-from cvcore.transfer.heads import Headed, with_head
+from cvcore.transfer.heads import APPENDED, Headed, with_head
 from cvcore.transfer.sources import THEIRS, is_run, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
 from cvcore.transfer.ways import DEEPEN
@@ -23,7 +23,7 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     the reused network has, where its head stays."""
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
-    outputs = outputs_of(weights) if config.transfer.head in ("append", "append-softmax") else 0
+    outputs = outputs_of(weights) if config.transfer.head in APPENDED else 0
     network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
     body = network.model.get_submodule(network.body)
     if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):

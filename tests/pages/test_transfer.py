@@ -42,6 +42,8 @@ def test_the_table_tells_what_each_strategy_costs(trained):
     assert table["size"].round(3).tolist() == [0.281] * 3
     assert table["status"].tolist() == ["done"] * 3
     assert table.loc["Cached features", "features"] > 0
+    assert table["latency"].nunique() == 1  # one network, measured once
+    assert 0 < table["latency"].iloc[0] < 1000
 
 
 def test_only_the_head_of_a_frozen_backbone_moves(trained):

@@ -147,6 +147,8 @@ class TestCommand:
         assert [each["trainable_params"] for each in told["results"]] == [70_330, 650, 70_330]
         assert features["backbone_drift"] == 0 < finetune["backbone_drift"]
         assert features["seconds"]["features"] > 0 == scratch["seconds"]["features"]
+        assert len({each["latency_ms"] for each in told["results"]}) == 1  # one network, measured once
+        assert 0 < scratch["latency_ms"] < 1000
         again = run_json(
             capsys, "transfer", "--data", "digits", "--per-class", "2", "--epochs", "2", "--strategies", "features"
         )
