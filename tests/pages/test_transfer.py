@@ -1,12 +1,15 @@
 """The sections of the Transfer page, on runs that are trained here."""
 
 import io
+import json
 
+import numpy as np
 import pytest
 import torch
 
 from cvcore import paths
 from cvcore.config import parse_config
+from cvcore.data import catalog
 from cvcore.models import zoo
 from cvcore.training.runs import RunStore
 from cvcore.transfer import weight_files
@@ -56,6 +59,58 @@ def test_only_the_head_of_a_frozen_backbone_moves(trained):
     button(app, "Check the cached features").click()
     checked(app.run())
     assert any("they are the same" in each.value for each in app.markdown)
+
+
+class TestWhereTheyLook:
+    def stored(self, title: str) -> np.ndarray:
+        """The probabilities [N, K] that the strategy's run wrote down when it ended."""
+        kind = {"From scratch": None, "Cached features": "features", "Fine-tuned": "finetune"}[title]
+        run = next(
+            each
+            for each in RunStore(paths.runs_dir()).list()
+            if (each.config.transfer.strategy if each.config.transfer else None) == kind
+        )
+        with np.load(run.path / "predictions.npz") as arrays:
+            return arrays["test_probabilities"]
+
+    def told(self, app) -> list[str]:
+        """What is written under the maps, in their order."""
+        return [each.value for each in app.markdown if "material/" in each.value and ":small[" in each.value]
+
+    def test_a_map_of_each_with_what_it_predicts(self, trained):
+        app = section(trained, "Where do they look?")
+        titles = ["From scratch", "Cached features", "Fine-tuned"]
+        assert [json.loads(each.proto.spec)["data"][0]["type"] for each in app.get("plotly_chart")] == ["heatmap"] * 3
+        truth = catalog.open_dataset("digits").test.labels
+        for index in (0, 1):
+            for title, line in zip(titles, self.told(app), strict=True):
+                said = self.stored(title)[index].argmax()
+                assert f"**{said}**" in line
+                assert ("green" in line) == (said == truth[index])
+            button(app, "Next").click()
+            checked(app.run())
+        assert widget(app.number_input, "Image, 0 to 359").value == 2
+        button(app, "Random").click()
+        checked(app.run())
+        assert len(self.told(app)) == 3
+
+    def test_of_one_class_where_the_head_is_behind_the_old_one(self, page):
+        app = page("transfer", section="Where do they look?")
+        widget(app.number_input, "Images a class").set_value(1)
+        widget(app.number_input, "Epochs").set_value(1)
+        widget(app.selectbox, "Head").set_value("append")
+        widget(app.pills, "Strategies").set_value(["features", "frozen"])
+        checked(app.run())
+        button(app, "Train all").click()
+        checked(app.run())
+        train_queued()
+        checked(app.run())
+        widget(app.selectbox, "Class").set_value("3")
+        checked(app.run())
+        # both began with the same head, and their backbone is the same: so is what they look at
+        first, second = (numbers(figure(app, place)["data"][0]["z"]) for place in (0, 1))
+        assert first == pytest.approx(second, abs=1e-3 * max(first))
+        assert max(first) > 0
 
 
 def test_how_many_images(trained):
