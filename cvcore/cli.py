@@ -193,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     transfer.add_argument(
         "--per-class", type=int, default=0, metavar="N", help="learn from so many images a class; 0 = all"
     )
-    transfer.add_argument("--backbone", default="bn-cnn", metavar="MODEL", help="network to reuse; default bn-cnn")
+    transfer.add_argument(
+        "--backbone", default="bn-cnn", metavar="MODEL", type=typed.read, help="network to reuse; default bn-cnn"
+    )
     transfer.add_argument(
         "--weights",
         default="glyphs",
@@ -204,7 +206,8 @@ def _parser() -> argparse.ArgumentParser:
         "--strategies",
         default="scratch,features,finetune",
         metavar="A,B,…",
-        help="some of scratch, features, frozen, finetune, discriminative, warmup-finetune, gradual",
+        help="some of scratch, features, frozen, finetune, discriminative, warmup-finetune, gradual; where the weights "
+        "are of a shallower network than the backbone, of scratch and deepen",
     )
     transfer.add_argument(
         "--seed", type=int, default=0, metavar="S", help="draws images, first weights and order; default 0"

@@ -211,11 +211,12 @@ class TrainConfig(_Frozen):
             raise ValueError("warmup: onecycle begins with one of its own; choose another schedule or 0")
 
 
-Strategy = Literal["features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual"]
+Strategy = Literal["features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual", "deepen"]
 STRATEGIES_WITH = {  # settings of a transfer that only some strategies have
     "factor": ("discriminative", "warmup-finetune", "gradual"),
     "unfreeze": ("warmup-finetune", "gradual"),
     "statistics": ("frozen",),
+    "head": ("features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual"),
 }
 Head = Literal["replace", "linear", "mlp", "append", "append-softmax"]
 # a run's id, torchvision's name for weights that it publishes, or the digest of a file that somebody brought
@@ -230,7 +231,8 @@ class TransferConfig(_Frozen):
         description="features: the backbone runs once, a new head learns from what it gave · frozen: it runs in every "
         "epoch, but only the head learns · finetune: everything learns · discriminative: the backbone more slowly, by "
         "factor · warmup-finetune: the head alone for unfreeze epochs, then everything, slower by factor · gradual: "
-        "every unfreeze epochs one more block from the top learns, slower by factor"
+        "every unfreeze epochs one more block from the top learns, slower by factor · deepen: the source is of a "
+        "shallower network, whose first four convolutions and Linear layers are taken; everything learns"
     )
     head: Head = Field(
         "replace",

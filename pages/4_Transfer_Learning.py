@@ -19,6 +19,7 @@ from cvcore.ui.transfer.look import TITLES, Look, runs_of
 # each is a module of cvcore.ui.transfer with a function show(look)
 SECTIONS = {
     "Results": "results",
+    "Where do they look?": "where",
     "Is it really frozen?": "frozen",
     "How many images?": "amounts",
     "At test time": "test_time",

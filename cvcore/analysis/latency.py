@@ -4,26 +4,29 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import torch
+from torch import nn
 
 from cvcore.analysis.memory import megabytes
 from cvcore.analysis.summary import summarize
 from cvcore.errors import ModelError
 from cvcore.models import zoo
+from cvcore.models.modes import evaluation_mode
 
 MEMORY_LIMIT = 2_000_000_000  # bytes
 WARM_UP, REPEATS, LEAST = 2, 15, 3  # runs: before the clock counts, at most, and at least
 SECONDS = 10.0  # for all runs of one network; the last may pass it
 BATCHES = (1, 8, 32)
 
-_ONE_AT_A_TIME = threading.Lock()  # two measurements at once would measure each other
+_ONE_AT_A_TIME = threading.RLock()  # two measurements at once would measure each other
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds of each timed run of one batch, in order, and how they were taken. `memory` is the estimate in bytes."""
+    """Seconds of each timed run of one batch, in order, and how they were taken. `memory` is the estimate in bytes, 0
+    where there was none."""
 
     name: str
     input: tuple[int, int, int]
@@ -31,7 +34,7 @@ class Latency:
     threads: int
     warm_up: int
     seconds: tuple[float, ...]
-    memory: int
+    memory: int = 0
 
     @property
     def median(self) -> float:
@@ -87,9 +90,25 @@ def measure(
             f"{zoo.find(name).label} may need {megabytes(needed)} of memory for weights and activations, at most "
             f"{megabytes(MEMORY_LIMIT)} are used for a measurement: choose a smaller batch, image or network"
         )
+    with _ONE_AT_A_TIME:
+        model = zoo.build(name, image, classes)
+        found = timed(model, image, batch=batch, repeats=repeats, seconds=seconds, progress=progress, clock=clock)
+    return replace(found, name=name, memory=needed)
+
+
+def timed(
+    model: nn.Module,
+    image: tuple[int, int, int],
+    *,
+    batch: int = 1,
+    repeats: int = REPEATS,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Latency:
+    """Times a network that is there, as `measure` does; it is called by the name of its class."""
     tell = progress or (lambda done, total: None)
-    with _ONE_AT_A_TIME, torch.inference_mode():
-        model = zoo.build(name, image, classes).eval()
+    with _ONE_AT_A_TIME, evaluation_mode(model), torch.inference_mode():
         images = torch.randn(batch, *image, generator=torch.Generator().manual_seed(0))
         started, times = clock(), []
         for _ in range(WARM_UP):
@@ -101,4 +120,4 @@ def measure(
             model(images)
             times.append(clock() - begun)
         tell(len(times), repeats)
-    return Latency(name, tuple(image), batch, torch.get_num_threads(), WARM_UP, tuple(times), needed)
+    return Latency(type(model).__name__, tuple(image), batch, torch.get_num_threads(), WARM_UP, tuple(times))

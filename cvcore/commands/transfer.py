@@ -121,16 +121,31 @@ def _train(configs: dict[str, Any], asked: ways.Comparison, store: RunStore, opt
 
 def _report(runs: dict[str, tuple[Run, bool]], asked: ways.Comparison, options: argparse.Namespace) -> int:
     store = store_of(options)
-    results = [result(key, run, cached, store) for key, (run, cached) in runs.items()]
+    told = {key: result(key, run, cached, store) for key, (run, cached) in runs.items()}
+    latencies = _latencies({key: run for key, (run, _) in runs.items()})
+    results = [{**each, "latency_ms": latencies.get(key)} for key, each in told.items()]
     if options.json:
         weights = asked.source or "none"
         print_json({"data": asked.data["name"], "backbone": asked.backbone, "weights": weights, "results": results})
     else:
         say(table([_row(each) for each in results], list(_row(results[0]))))
+        for each in results:
+            if each["copied"]:
+                say(f"{each['strategy']}: {each['copied']['text']} come from {asked.source}")
     for run, _ in runs.values():
         if run.status == "failed":
             print(f"cvcore: {run.run_id} failed: {run.end['error']}", file=sys.stderr)
     return 0 if all(run.status == "done" for run, _ in runs.values()) else 1
+
+
+def _latencies(runs: dict[str, Run]) -> dict[str, float]:
+    """Milliseconds for one image by strategy; strategies with the same network share one measurement."""
+    from cvcore.transfer.speed import latency, network_of
+
+    done = {key: run for key, run in runs.items() if run.status == "done"}
+    networks = {network_of(run.config): run for run in done.values()}
+    measured = {network: 1e3 * latency(run).median for network, run in networks.items()}
+    return {key: measured[network_of(run.config)] for key, run in done.items()}
 
 
 def result(key: str, run: Run, cached: bool, store: RunStore) -> dict[str, Any]:
@@ -150,7 +165,16 @@ def result(key: str, run: Run, cached: bool, store: RunStore) -> dict[str, Any]:
         "trainable_params": run.size.get("trainable_params"),
         "params": run.size.get("params"),
         "backbone_drift": largest(drift(run, store)) if run.status == "done" else None,
+        "copied": _copied(run, store) if key == ways.DEEPEN else None,
     }
+
+
+def _copied(run: Run, store: RunStore) -> dict[str, Any]:
+    """Which layers the deeper network took of the shallower one, {its name: its name there}, and how many of all."""
+    from cvcore.transfer.start import copied
+
+    found = copied(run.config, store)
+    return {"text": str(found), "layers": dict(found.layers)}
 
 
 def _row(told: dict[str, Any]) -> dict[str, str]:
@@ -159,6 +183,7 @@ def _row(told: dict[str, Any]) -> dict[str, str]:
         "strategy": told["strategy"],
         "test acc": f"{told['test']['acc']:.1%}" if done else told["status"],
         "seconds": f"{told['seconds']['total']:.1f}",
+        "ms/image": f"{told['latency_ms']:.3g}" if done else "",
         "trainable": f"{told['trainable_params']:,}" if told["trainable_params"] else "",
         "moved by": f"{told['backbone_drift']:.2g}" if done else "",
         "run": told["run_id"],

@@ -8,6 +8,7 @@ that somebody typed goes by its whole text.
 from __future__ import annotations
 
 import importlib
+import re
 from typing import TYPE_CHECKING
 
 from cvcore.errors import ModelError, unknown_name
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 THEIRS = "torchvision:"
+DEPTH = re.compile(r"(vgg|resnet)(\d+)(|_bn|-small)")  # names of which only the number of layers differs
 LONGEST_NAME = 60  # characters; what is longer is nobody's network and is quoted only in part
 
 _OURS: dict[str, Network] = {}
@@ -65,6 +67,18 @@ def find(name: str) -> ModelSpec:
     if name.startswith(THEIRS):
         raise ModelError(unknown_name("torchvision model", name.removeprefix(THEIRS), theirs))
     raise ModelError(unknown_name("model", name, dict.fromkeys([*_OURS, *theirs])))
+
+
+def deeper(name: str) -> list[str]:
+    """The networks of the same family and form with more layers, from the shallowest up, as their names tell.
+
+    >>> deeper("vgg11_bn"), deeper("torchvision:resnet101"), deeper("bn-cnn")
+    (['vgg13_bn', 'vgg16_bn', 'vgg19_bn'], ['torchvision:resnet152'], [])
+    """
+    place = THEIRS if name.startswith(THEIRS) else ""
+    own = DEPTH.fullmatch(name.removeprefix(THEIRS))
+    alike = [each for each in map(DEPTH.fullmatch, _OURS) if own and each and each[1] == own[1] and each[3] == own[3]]
+    return [place + each[0] for each in sorted(alike, key=lambda each: int(each[2])) if int(each[2]) > int(own[2])]
 
 
 def build(name: str, image_shape: ImageShape, num_classes: int) -> nn.Module:

@@ -11,9 +11,9 @@ from cvcore.models import typed, zoo
 from cvcore.training.batches import batch_sizes
 from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
-from cvcore.transfer.sources import is_run, said, source_run, weights_of
-from cvcore.transfer.start import bare
-from cvcore.transfer.strategies import load_body, plan_of
+from cvcore.transfer.sources import is_run, source_run, weights_of
+from cvcore.transfer.start import bare, reusing
+from cvcore.transfer.ways import DEEPEN
 
 
 def checked(config: RunConfig, store: RunStore) -> RunConfig:
@@ -80,9 +80,12 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     transfer = config.transfer
     if is_run(transfer.source):
         source = source_run(transfer.source, store)
-        if source.config.model != config.model:
+        if source.config.model != config.model and transfer.strategy != DEEPEN:
             given, trained = config.model.label, source.config.model.label
-            raise ConfigError(f"model: given {given!r}, but {source.run_id} trained {trained!r}; choose that")
+            raise ConfigError(
+                f"model: given {given!r}, but {source.run_id} trained {trained!r}; choose that, or the strategy deepen "
+                "for a deeper network"
+            )
     if transfer.strategy == "features" and config.train.augment:
         raise ConfigError(
             f"augment: given {', '.join(config.train.augment)}, but features are computed once, of the images as they "
@@ -91,5 +94,4 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     weights = {name: value.to("meta") for name, value in weights_of(transfer.source, store).items()}
     with torch.device("meta"):
         network = bare(config, dataset.image_shape, len(dataset.classes), weights)
-        load_body(network, weights, said(transfer.source))
-        plan_of(network, transfer)
+        reusing(network, weights, config, store)

@@ -10,6 +10,7 @@ from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.spec import ImageShape
 
+APPENDED = ("append", "append-softmax")  # heads that leave the old one in its place
 HIDDEN = 256  # units of the hidden layer of an "mlp" head
 
 
@@ -65,7 +66,7 @@ def with_head(name: str, image_shape: ImageShape, classes: int, head: Head, outp
     `outputs` is how many values the reused network gives, which only "append" and "append-softmax" ask for. Raises
     ModelError where the network has no such head.
     """
-    if head in ("append", "append-softmax"):
+    if head in APPENDED:
         body = zoo.build(name, image_shape, outputs)
         return Headed(Appended(body, outputs, classes, head == "append-softmax"), "head", "body")
     model = zoo.build(name, image_shape, classes)

@@ -4,14 +4,17 @@ import torch
 from torch import nn
 
 from cvcore.config import RunConfig
+from cvcore.data import catalog
 from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
 from cvcore.training.runs import RunStore
-from cvcore.transfer.heads import Headed, head_name, with_head
-from cvcore.transfer.sources import THEIRS, said, weights_of
+from cvcore.transfer.deepen import Copied, deepen
+from cvcore.transfer.heads import APPENDED, Headed, head_name, with_head
+from cvcore.transfer.sources import THEIRS, is_run, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
+from cvcore.transfer.ways import DEEPEN
 from cvcore.transfer.weight_fit import Fit, compare
 
 
@@ -20,7 +23,7 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     the reused network has, where its head stays."""
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
-    outputs = outputs_of(weights, config.model.name) if config.transfer.head in ("append", "append-softmax") else 0
+    outputs = outputs_of(weights, config.model.name) if config.transfer.head in APPENDED else 0
     network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
     body = network.model.get_submodule(network.body)
     if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):
@@ -38,8 +41,34 @@ def started(config: RunConfig, image_shape: ImageShape, classes: int, store: Run
         return network, Plan.everything(network.model)
     weights = weights_of(config.transfer.source, store)
     network = bare(config, image_shape, classes, weights)
-    load_body(network, weights, said(config.transfer.source))
-    return network, plan_of(network, config.transfer)
+    return network, reusing(network, weights, config, store)
+
+
+def reusing(network: Headed, weights: dict[str, torch.Tensor], config: RunConfig, store: RunStore) -> Plan:
+    """Give the run's `network` what it takes of `weights`, as its strategy says; what of it learns when.
+
+    Raises ModelError in one line where they do not fit.
+    """
+    if config.transfer.strategy == DEEPEN:
+        _deepened(network, weights, config, store)
+    else:
+        load_body(network, weights, said(config.transfer.source))
+    return plan_of(network, config.transfer)
+
+
+def copied(config: RunConfig, store: RunStore) -> Copied:
+    """What a run whose strategy is "deepen" takes of the shallower network; nothing of its own is allocated."""
+    dataset = catalog.open_dataset(config.data.name, config.data.size, config.data.fit)
+    weights = {name: value.to("meta") for name, value in weights_of(config.transfer.source, store).items()}
+    with torch.device("meta"):
+        network = bare(config, dataset.image_shape, len(dataset.classes), weights)
+        return _deepened(network, weights, config, store)
+
+
+def _deepened(network: Headed, weights: dict[str, torch.Tensor], config: RunConfig, store: RunStore) -> Copied:
+    source = config.transfer.source
+    same_classes = is_run(source) and store.find(source).config.data.name == config.data.name
+    return deepen(network, weights, (said(source), config.model.label), same_classes)
 
 
 def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> nn.Module:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -37,6 +37,16 @@ def sound(raw: Any, most_bytes: int, *, finite: bool = True) -> tuple[State, tup
     if finite:
         _check_finite(state)
     return state, tuple(remarks)
+
+
+def in_order(state: State, names: Sequence[str] = ()) -> State:
+    """`state` in the order of `names`, or, where these are not its own, by name with numbers counted, 9.bias before
+    10.bias: safetensors keeps no order, and that of a state dict tells which layer comes first."""
+    return {name: state[name] for name in (names if set(names) == set(state) else sorted(state, key=_counted))}
+
+
+def _counted(name: str) -> list[tuple[str, int, str]]:
+    return [(text, len(number), number) for text, number in re.findall(r"(\D*)(\d*)", name)]
 
 
 def _unwrapped(raw: Any, remarks: list[str]) -> dict[Any, Any]:

@@ -23,7 +23,10 @@ def load_body(network: Headed, weights: dict[str, torch.Tensor], name: str) -> N
     body = network.model.get_submodule(network.body)
     fresh = {} if network.body else {key: value for key, value in body.state_dict().items() if network.is_fresh(key)}
     given = {key: value for key, value in weights.items() if network.body or not network.is_fresh(key)}
-    put({**given, **fresh}, body, name)
+    try:
+        put({**given, **fresh}, body, name)
+    except ModelError as error:
+        raise ModelError(f"{error}, or the strategy deepen for a deeper one") from error
 
 
 def blocks(network: Headed) -> list[tuple[str, tuple[nn.Parameter, ...]]]:
@@ -68,7 +71,7 @@ def plan_of(network: Headed, transfer: TransferConfig) -> Plan:
 
     features and frozen: the head alone; finetune: everything, alike; discriminative: the backbone at `factor` of the
     head's rate; warmup-finetune: the head for `unfreeze` epochs, then everything at `factor`; gradual: every `unfreeze`
-    epochs the next block from the top joins, at `factor`.
+    epochs the next block from the top joins, at `factor`; deepen: everything, alike, as in the paper.
     """
     head = Group("head", tuple(p for name, p in network.model.named_parameters() if network.is_fresh(name)))
     body = blocks(network)

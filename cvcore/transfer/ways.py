@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
 BACKBONE = "bn-cnn"  # the network of the bundled backbones
-SCRATCH = "scratch"
+SCRATCH, DEEPEN = "scratch", "deepen"
 MOST_AT_ONCE = 20  # images of a batch, where there are only a few of each class
 
 
@@ -38,7 +38,13 @@ WAYS = (
     Way("discriminative", "Discriminative", "Everything learns, the backbone ten times more slowly than the head."),
     Way("warmup-finetune", "Warm-up", "The head learns alone first; then everything does, more slowly."),
     Way("gradual", "Gradual", "From the top down, one block after the other joins in."),
+    Way(DEEPEN, "Deepened", "First and last layers are a shallower network's, the rest is random; all learn alike."),
 )
+
+
+def offered(deeper: bool) -> list[str]:
+    """Keys of the strategies for a network that is `deeper` than the one that learnt, or the same."""
+    return [SCRATCH, DEEPEN] if deeper else [each.key for each in WAYS if each.key != DEEPEN]
 
 
 def way(key: str) -> Way:
@@ -52,13 +58,15 @@ def way(key: str) -> Way:
 @dataclass(frozen=True)
 class Comparison:
     """What is compared: images, backbone and where its weights come from (none where `source` is empty), and how the
-    runs train; `transfer` are settings of those strategies that take them."""
+    runs train; `transfer` are settings of those strategies that take them. `deeper`: the weights are those of a
+    shallower network than the backbone."""
 
     data: dict[str, Any]
     backbone: str
     source: str
     train: dict[str, Any] = field(default_factory=dict)
     transfer: dict[str, Any] = field(default_factory=dict)
+    deeper: bool = False
 
     def config(self, key: str) -> RunConfig:
         """The run of one strategy. Raises ConfigError where it needs weights and there are none."""
@@ -71,11 +79,22 @@ class Comparison:
         taken = {name: value for name, value in self.transfer.items() if key in STRATEGIES_WITH.get(name, (key,))}
         return parse_config({**values, "transfer": {"source": self.source, "strategy": key, **taken}})
 
-    def on(self, per_class: int, seed: int) -> "Comparison":
-        """The same comparison on so many images of each class, drawn by this seed."""
-        data = {**self.data, "per_class": per_class, "split_seed": seed}
-        train = {**self.train, "seed": seed, "batch_size": usual_training(data, seed)["batch_size"]}
-        return replace(self, data=data, train=train)
+    def on(self, seed: int, **images: Any) -> "Comparison":
+        """The same comparison with another seed, which draws other images too, and other settings of the `images`, such
+        as `per_class` or `size`."""
+        data = {**self.data, **images, "split_seed": seed}
+        if "size" in images:
+            data |= _cropped_alike(self.data, images["size"])
+        counted = {**self.data, "per_class": data["per_class"]}  # how large the images are is all the same here
+        usual = usual_training(counted, seed)
+        batch = {name: usual[name] for name in ("batch_size",) if name in usual}
+        return replace(self, data=data, train={**self.train, **batch, "seed": seed})
+
+
+def _cropped_alike(data: dict[str, Any], size: int) -> dict[str, str]:
+    """The fit that cuts off the same share of images of another size: crop-256 of 224 is crop-128 of 112."""
+    _, _, scaled = data.get("fit", "crop").partition("-")
+    return {"fit": f"crop-{round(size * int(scaled) / data['size'])}"} if scaled else {}
 
 
 def usual_data(name: str, per_class: int, seed: int, source: str, backbone: str) -> dict[str, Any]:

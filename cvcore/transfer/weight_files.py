@@ -23,7 +23,7 @@ from cvcore.errors import ModelError, unknown_name
 from cvcore.files import reason_of, write_atomically, write_json
 from cvcore.transfer import pickled
 from cvcore.transfer.pickled import UnsoundError, shown
-from cvcore.transfer.state_dicts import State, sound
+from cvcore.transfer.state_dicts import State, in_order, sound
 from cvcore.transfer.weight_fit import Fit, compare, put
 
 __all__ = ["MOST_BYTES", "Brought", "Fit", "Kept", "compare", "keep", "kept", "load_kept", "put", "read", "read_state"]
@@ -86,7 +86,7 @@ def keep(brought: Brought, name: str, network: str = "") -> str:
     digits = brought.digest[:12]
     file = _folder() / f"{digits}.safetensors"
     about = {"name": name, "digest": brought.digest, "remarks": list(brought.remarks), "kept": time.time()}
-    about["network"] = network
+    about |= {"network": network, "order": "\n".join(brought.state)}  # names are printable: in one line each
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(file, lambda partial: safetensors.torch.save_file(brought.state, partial))
@@ -124,7 +124,7 @@ def load_kept(key: str) -> State:
     state, _ = read_state(file, name, most_bytes=2 * MOST_BYTES)
     if not _digest_of(state).startswith(_about(file).get("digest", digits[1])):
         raise ModelError(f"{shown(name)} has changed in {file.parent} since it was kept: bring the file again")
-    return state
+    return in_order(state, _about(file).get("order", "").split("\n"))
 
 
 def _folder() -> Path:
@@ -139,7 +139,8 @@ def _about(file: Path) -> dict[str, str]:
         return {}
     if not isinstance(noted, dict):
         return {}
-    texts = {field: noted[field] for field in ("name", "digest", "network") if isinstance(noted.get(field), str)}
+    fields = ("name", "digest", "network", "order")
+    texts = {field: noted[field] for field in fields if isinstance(noted.get(field), str)}
     if not texts.get("digest", "").startswith(file.stem):
         texts.pop("digest", None)
     return texts
@@ -177,7 +178,7 @@ def _load(file: BinaryIO, size: int) -> Any:
 
 def _load_safetensors(content: bytes) -> State:
     try:
-        return safetensors.torch.load(content)
+        return in_order(safetensors.torch.load(content))
     except Exception as error:  # of its own, and KeyError for kinds of numbers that torch does not have
         raise UnsoundError("it is damaged, or of another kind than safetensors writes") from error
 

@@ -236,3 +236,20 @@ def test_regnet_on_meta_is_the_regnet_of_torchvision():
     real = torchvision.models.regnet_x_400mf(weights=None).state_dict()
     assert all(p.is_meta for p in on_meta.parameters())
     assert {k: v.shape for k, v in on_meta.state_dict().items()} == {k: v.shape for k, v in real.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "deeper"),
+    [
+        ("vgg11", ["vgg13", "vgg16", "vgg19"]),
+        ("vgg16_bn", ["vgg19_bn"]),
+        ("resnet18-small", ["resnet34-small", "resnet50-small", "resnet101-small", "resnet152-small"]),
+        ("torchvision:resnet101", ["torchvision:resnet152"]),
+        ("resnet50-v2", []),
+        ("bn-cnn", []),
+        ("nn.Sequential(nn.Flatten(), nn.Linear(784, 10))", []),
+    ],
+)
+def test_deeper_networks_of_the_family(name, deeper):
+    assert zoo.deeper(name) == deeper
+    assert [zoo.find(each).name for each in deeper] == deeper

@@ -1,16 +1,22 @@
 """The sections of the Transfer page, on runs that are trained here."""
 
 import io
+import json
 
+import numpy as np
 import pytest
 import torch
 
 from cvcore import paths
+from cvcore.config import parse_config
+from cvcore.data import catalog
 from cvcore.models import zoo
 from cvcore.training.runs import RunStore
 from cvcore.transfer import weight_files
 from cvcore.transfer.start import fit_of
 from tests.pages.helpers import button, checked, figure, numbers, train_queued, widget
+from tests.transfer.backbone_runs import DEEP, SHALLOW
+from tests.transfer.backbone_runs import trained as trained_run
 
 
 @pytest.fixture
@@ -39,6 +45,8 @@ def test_the_table_tells_what_each_strategy_costs(trained):
     assert table["size"].round(3).tolist() == [0.281] * 3
     assert table["status"].tolist() == ["done"] * 3
     assert table.loc["Cached features", "features"] > 0
+    assert table["latency"].nunique() == 1  # one network, measured once
+    assert 0 < table["latency"].iloc[0] < 1000
 
 
 def test_only_the_head_of_a_frozen_backbone_moves(trained):
@@ -51,6 +59,58 @@ def test_only_the_head_of_a_frozen_backbone_moves(trained):
     button(app, "Check the cached features").click()
     checked(app.run())
     assert any("they are the same" in each.value for each in app.markdown)
+
+
+class TestWhereTheyLook:
+    def stored(self, title: str) -> np.ndarray:
+        """The probabilities [N, K] that the strategy's run wrote down when it ended."""
+        kind = {"From scratch": None, "Cached features": "features", "Fine-tuned": "finetune"}[title]
+        run = next(
+            each
+            for each in RunStore(paths.runs_dir()).list()
+            if (each.config.transfer.strategy if each.config.transfer else None) == kind
+        )
+        with np.load(run.path / "predictions.npz") as arrays:
+            return arrays["test_probabilities"]
+
+    def told(self, app) -> list[str]:
+        """What is written under the maps, in their order."""
+        return [each.value for each in app.markdown if "material/" in each.value and ":small[" in each.value]
+
+    def test_a_map_of_each_with_what_it_predicts(self, trained):
+        app = section(trained, "Where do they look?")
+        titles = ["From scratch", "Cached features", "Fine-tuned"]
+        assert [json.loads(each.proto.spec)["data"][0]["type"] for each in app.get("plotly_chart")] == ["heatmap"] * 3
+        truth = catalog.open_dataset("digits").test.labels
+        for index in (0, 1):
+            for title, line in zip(titles, self.told(app), strict=True):
+                said = self.stored(title)[index].argmax()
+                assert f"**{said}**" in line
+                assert ("green" in line) == (said == truth[index])
+            button(app, "Next").click()
+            checked(app.run())
+        assert widget(app.number_input, "Image, 0 to 359").value == 2
+        button(app, "Random").click()
+        checked(app.run())
+        assert len(self.told(app)) == 3
+
+    def test_of_one_class_where_the_head_is_behind_the_old_one(self, page):
+        app = page("transfer", section="Where do they look?")
+        widget(app.number_input, "Images a class").set_value(1)
+        widget(app.number_input, "Epochs").set_value(1)
+        widget(app.selectbox, "Head").set_value("append")
+        widget(app.pills, "Strategies").set_value(["features", "frozen"])
+        checked(app.run())
+        button(app, "Train all").click()
+        checked(app.run())
+        train_queued()
+        checked(app.run())
+        widget(app.selectbox, "Class").set_value("3")
+        checked(app.run())
+        # both began with the same head, and their backbone is the same: so is what they look at
+        first, second = (numbers(figure(app, place)["data"][0]["z"]) for place in (0, 1))
+        assert first == pytest.approx(second, abs=1e-3 * max(first))
+        assert max(first) > 0
 
 
 def test_how_many_images(trained):
@@ -67,6 +127,39 @@ def test_how_many_images(trained):
     assert all(numbers(line["x"]) == [1, 2] for line in lines)
     assert all(0 <= value <= 100 for line in lines for value in numbers(line["y"]))
     assert not [each for each in app.button if each.label.startswith("Train 9")]
+
+
+def test_how_large(trained):
+    app = section(trained, "How many images?")
+    widget(app.segmented_control, "Accuracy against").set_value("image size")
+    widget(app.number_input, "Seeds").set_value(1)
+    checked(app.run())
+    sizes = widget(app.pills, "Image size (pixels)")
+    assert sizes.options == ["16", "24", "28", "32", "48"]
+    sizes.set_value([16, 28])
+    checked(app.run())
+    button(app, "Train 3 runs").click()  # 3 strategies, 2 sizes; those on their own 28 pixels are there
+    checked(app.run())
+    train_queued()
+    checked(app.run())
+    drawn = figure(app, 0)
+    lines = [line for line in drawn["data"] if line.get("name")]
+    assert all(numbers(line["x"]) == [16, 28] for line in lines)
+    assert drawn["layout"]["xaxis"]["title"]["text"] == "side of the images (pixels)"
+    assert sorted(run.config.data.size for run in RunStore(paths.runs_dir()).list()) == [0, 0, 0, 16, 16, 16]
+
+
+def test_a_network_for_one_size_says_so(page, store):
+    values = {"data": {"name": "glyphs"}, "model": {"name": "lenet5"}, "train": {"epochs": 1}}
+    source = trained_run(store, parse_config(values))
+    app = page("transfer", section="How many images?", **{"against-what": "image size"})
+    widget(app.selectbox, "Backbone").set_value(source.run_id)
+    checked(app.run())
+    assert widget(app.pills, "Image size (pixels)").options == ["28"]
+    told = [each.value for each in app.caption if each.value.startswith("Without")]
+    assert [each.split(":")[0] for each in told] == ["Without 16, 24 pixels", "Without 32, 48 pixels"]
+    assert "only 2×2 pixels reach it" in told[0]  # conv1 keeps 16, halved 8, conv2 leaves 4, halved 2
+    assert "weights hang on the size" in told[1]
 
 
 def test_what_is_gained_at_test_time(trained):
@@ -163,6 +256,32 @@ class TestBackbones:
         assert widget(app.selectbox, "Weights").value == "torchvision:MobileNet_V2_Weights.IMAGENET1K_V1"
         assert button(app, "Download 14 MB")
         assert any("top-1 71.9%" in each.value for each in app.caption)  # as torchvision publishes it
+
+
+def test_a_deeper_network_begins_with_layers_of_the_backbone(page, store, monkeypatch):
+    source = trained_run(
+        store, parse_config({"data": {"name": "digits"}, "model": {"name": SHALLOW}, "train": {"epochs": 1}})
+    )
+    monkeypatch.setattr("cvcore.models.zoo.deeper", lambda name: [DEEP] if name == SHALLOW else [])
+    app = page("transfer")
+    assert widget(app.selectbox, "Network").disabled  # bn-cnn has no family
+    widget(app.selectbox, "Backbone").set_value(source.run_id)
+    checked(app.run())
+    assert "Deepened" not in widget(app.pills, "Strategies").options
+    widget(app.selectbox, "Network").set_value(DEEP)
+    widget(app.number_input, "Epochs").set_value(2)
+    checked(app.run())
+    assert widget(app.pills, "Strategies").options == ["From scratch", "Deepened"]
+    assert widget(app.selectbox, "Data set").options[0] == "digits"  # that of the backbone, too
+    button(app, "Train all").click()
+    checked(app.run())
+    train_queued()
+    checked(app.run())
+    assert app.dataframe[0].value["status"].tolist() == ["done"] * 2
+    told = "Deepened: 2 of 4 convolutions and 2 of 2 Linear layers"
+    assert any(each.value.startswith(told) for each in app.caption)
+    moved = {line["name"]: line for line in figure(section(app, "Is it really frozen?"), 0)["data"]}
+    assert "not at all" not in moved["Deepened"]["customdata"]
 
 
 def test_no_strategy_says_so(page):

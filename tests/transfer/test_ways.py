@@ -33,6 +33,7 @@ def test_all_share_images_seed_and_evaluation(comparison):
 def test_a_setting_goes_to_those_that_have_use_for_it(runs):
     asked = ways.Comparison({"name": "digits"}, "bn-cnn", GLYPHS, {}, {"factor": 0.5, "unfreeze": 3, "head": "mlp"})
     told = {each.key: asked.config(each.key).transfer for each in ways.WAYS if each.key != "scratch"}
+    assert told.pop("deepen").head == "replace"  # it has its own head
     assert {key: (each.factor, each.unfreeze) for key, each in told.items()} == {
         "features": (0.1, 1),
         "frozen": (0.1, 1),
@@ -160,6 +161,8 @@ class TestCommand:
         assert [each["trainable_params"] for each in told["results"]] == [70_330, 650, 70_330]
         assert features["backbone_drift"] == 0 < finetune["backbone_drift"]
         assert features["seconds"]["features"] > 0 == scratch["seconds"]["features"]
+        assert len({each["latency_ms"] for each in told["results"]}) == 1  # one network, measured once
+        assert 0 < scratch["latency_ms"] < 1000
         again = run_json(
             capsys, "transfer", "--data", "digits", "--per-class", "2", "--epochs", "2", "--strategies", "features"
         )

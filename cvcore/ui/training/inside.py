@@ -40,7 +40,7 @@ def show(runs: Sequence[Run]) -> None:
     with body(f"inside-{view}"):
         subject = None
         if view != SPREADS:
-            subject = choose_image(replays)
+            subject = choose_image(replays[0].dataset, [each.run for each in replays])
             if subject is None:
                 return
             replays = [each for each in replays if fits(each, subject)]

@@ -8,23 +8,11 @@ import streamlit as st
 
 from cvcore.errors import ModelError
 from cvcore.plots import gradcam as plots
-from cvcore.ui.architectures.defaults import following
-from cvcore.ui.frame import chart, escaped, is_dark
+from cvcore.ui.frame import chart, escaped
+from cvcore.ui.gradcam import EXPLANATION, choose_opacity, choose_target, draw
 from cvcore.ui.numbers import shape
 from cvcore.ui.runs import label
 from cvcore.ui.training.inside_data import Key, cam, choose_layer, key_of
-
-PREDICTED = "the predicted one"
-EXPLANATION = """
-- **Grad-CAM** (Selvaraju et al., 2017) asks a layer's feature maps: if this channel were a little stronger, by how much
-  would the score of the class rise? Averaged over all places, that is the channel's weight; the weighted sum of the
-  maps, cut at zero, is what you see. Bright places spoke **for** the class.
-- The map has only as many cells as the layer has places (given above each picture) and is stretched over the image: do
-  not read its soft edges as exact. Late layers tell *what*, early ones *where*.
-- Where nothing is bright, no place of this layer speaks for the class.
-- A bright background is a warning: the network may have learnt the wrong clue. Two networks with the same accuracy can
-  look at different things.
-"""
 
 
 def show(replays: Sequence, subject) -> None:
@@ -50,44 +38,14 @@ def show(replays: Sequence, subject) -> None:
         layers = choose_layer(able, keys, "cam-layer", lasts[0])
         if layers[0] == lasts[0]:
             layers = lasts  # the last maps of each, whatever they are called
-        target = _choose_target(able[0])
-        opacity = st.slider(
-            "Map over the image (%)",
-            0,
-            100,
-            60,
-            5,
-            key="cam-opacity",
-            bind="query-params",
-            help="0: the image alone, 100: the map alone.",
-            width=220,
-        )
+        target = choose_target(able[0].dataset.classes)
+        opacity = choose_opacity()
     columns = st.columns(2, gap="large")
     for column, each, layer in zip(columns, able, layers, strict=False):
         with column:
-            _one(each, subject, layer, target, opacity / 100)
+            _one(each, subject, layer, target, opacity)
     with st.expander("What this shows", icon=":material/help:"):
         st.markdown(EXPLANATION)
-
-
-def _choose_target(first) -> str:
-    options = [PREDICTED, *first.dataset.classes]
-    return st.selectbox(
-        "Class",
-        options,
-        index=options.index(following("cam-class", PREDICTED, options)),
-        key="cam-class",
-        bind="query-params",
-        help="For which class the places speak. Of two networks, each has its own predicted class.",
-        width=180,
-    )
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _cam_figure(
-    run: Key, image: str, layer: str, target: int, opacity: float, dark: bool, _found, _image: np.ndarray
-) -> go.Figure:
-    return plots.cam_figure(_found.over_image, _image, opacity=opacity, dark=dark)
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
@@ -97,11 +55,11 @@ def _likeliest_figure(
     return plots.likeliest_figure(_probabilities, _names, truth)
 
 
-def _one(each, subject, layer: str, target: str, opacity: float) -> None:
-    image, key = subject.pixels(each)
+def _one(each, subject, layer: str, target: int | None, opacity: float) -> None:
+    image, key = subject.pixels(each.dataset)
     names = each.dataset.classes
-    wanted = names.index(target) if target in names else None
-    found = cam(each, image, key, layer, wanted)
+    wanted = target if target is not None and target < len(names) else None
+    found = cam(each.run, image, key, layer, wanted)
     truth = subject.label if names == subject.dataset.classes else None
     st.markdown(f"**{escaped(label(each.run))}**")
     share = 100 * found.probabilities[found.target]
@@ -114,9 +72,9 @@ def _one(each, subject, layer: str, target: str, opacity: float) -> None:
         return
     if found.is_empty:
         st.caption("No place of this layer speaks for this class.")
-    figure = _cam_figure(key_of(each.run), key, layer, found.target, opacity, is_dark(), found, image)
     who = each.run.run_id[-6:]
-    chart(figure, key=f"cam-{who}", alt=f"Grad-CAM of {label(each.run)} for {names[found.target]} on {subject.text}")
+    alt = f"Grad-CAM of {label(each.run)} for {names[found.target]} on {subject.text}"
+    draw(each.run, found, image, key, layer, opacity=opacity, height=330, alt=alt)
     chart(
         _likeliest_figure(key_of(each.run), key, truth, found.probabilities, names),
         key=f"likeliest-{who}",

@@ -81,18 +81,22 @@ def _counterpart(chosen: str, one: Replay, options: Sequence[str], other: Replay
     return keys[max(0, round((list(options).index(chosen) + 1) / len(options) * len(keys)) - 1)]
 
 
-def cam(each: Replay, image: np.ndarray, image_key: str, layer: str, target: int | None) -> Cam:
-    """Grad-CAM of the image at that layer."""
-    return _cam(key_of(each.run), image_key, layer, target, each, image)
+def cam(run: Run, image: np.ndarray, image_key: str, layer: str, target: int | None) -> Cam:
+    """Grad-CAM of the image at that layer, "" for the last maps; of the predicted class where there is no `target`.
+
+    Raises ModelError where the network has no maps. The network is loaded only where the answer is not known.
+    """
+    return _cam(key_of(run), image_key, layer, target, run, image)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _cam(run: Key, image_key: str, layer: str, target: int | None, _replay: Replay, _image: np.ndarray) -> Cam:
-    from cvcore.training.insight.gradcam import grad_cam, places
+def _cam(run: Key, image_key: str, layer: str, target: int | None, _run: Run, _image: np.ndarray) -> Cam:
+    from cvcore.training.insight.gradcam import grad_cam, last_place, places
 
-    place = next(place for place in places(_replay.steps) if place.key == layer)
-    with _replay.at() as model:
-        return grad_cam(model, _replay.tensor(np.array(_image)[None]), place, target)
+    each = replay(_run)
+    place = next((place for place in places(each.steps) if place.key == layer), None) or last_place(each.steps)
+    with each.at() as model:
+        return grad_cam(model, each.tensor(np.array(_image)[None]), place, target)
 
 
 def maps(each: Replay, image: np.ndarray, image_key: str, layer: str) -> np.ndarray:

@@ -98,7 +98,7 @@ def _filter_sheet(run: Key, epoch: int, _found: dict) -> bytes:
 
 
 def _maps(each, subject, layer: str, epoch: int) -> None:
-    image, key = subject.pixels(each)
+    image, key = subject.pixels(each.dataset)
     found = maps_by_epoch(each, image, key, layer)
     count = len(found.channels)
     st.markdown(f":small[{count} feature maps of **{escaped(layer)}** for {escaped(subject.text)}]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from cvcore.errors import CvcoreError
 from cvcore.models.fit import image_text
 from cvcore.plots.feature_maps import mosaic
 from cvcore.plots.sheet import as_png
+from cvcore.training.run import Run
 from cvcore.ui.architectures.defaults import following
 from cvcore.ui.frame import escaped
 from cvcore.ui.runs import label
@@ -47,20 +49,19 @@ class Subject:
     def text(self) -> str:
         return f"test image {self.index:,} of {self.dataset.name} ({self.name})"
 
-    def pixels(self, replay: Replay) -> tuple[np.ndarray, str]:
-        """(uint8 [C, H, W] as that network receives it, what it is kept under)."""
-        own = self._of(replay)
-        return np.asarray(own.test.images[self.index]), f"{own.fingerprint} {self.index}"
+    def pixels(self, learnt: Dataset) -> tuple[np.ndarray, str]:
+        """(uint8 [C, H, W] as a network of the set `learnt` receives it, what it is kept under).
 
-    def _of(self, replay: Replay) -> Dataset:
-        """The same images, in the size that the run used; or the first run's, for runs of other sets."""
-        same = replay.dataset.name == self.dataset.name and len(replay.dataset.test) == len(self.dataset.test)
-        return replay.dataset if same else self.dataset
+        That is the same image in the size that it has there, where it is there.
+        """
+        same = learnt.name == self.dataset.name and len(learnt.test) == len(self.dataset.test)
+        own = learnt if same else self.dataset
+        return np.asarray(own.test.images[self.index]), f"{own.fingerprint} {self.index}"
 
 
 def fits(replay: Replay, subject: Subject) -> bool:
     """Whether the network takes the image; a line says so if not."""
-    image, _ = subject.pixels(replay)
+    image, _ = subject.pixels(replay.dataset)
     wanted = replay.dataset.image_shape
     if image.shape == wanted:
         return True
@@ -71,33 +72,33 @@ def fits(replay: Replay, subject: Subject) -> bool:
     return False
 
 
-def choose_image(replays: Sequence[Replay]) -> Subject | None:
-    """The chosen test image of the first run; None where there is none."""
-    first = replays[0]
-    dataset = first.dataset
+def choose_image(dataset: Dataset, runs: Sequence[Run], *, shown: bool = True) -> Subject | None:
+    """The chosen test image of `dataset`, that of the first of `runs`; None where there is none. It is `shown` beside
+    the controls, with its class."""
     if not len(dataset.test):
         st.info(f"{dataset.name} has no test images.", icon=":material/image_not_supported:")
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        places = _among(replays)
+        places = _among(dataset, runs)
         index = _number(dataset, places)
         subject = Subject(dataset, index)
-        st.image(
-            as_png(mosaic(np.asarray(dataset.test.images[index])[None], 1, THUMBNAIL, 0)),
-            alt=subject.text,
-            width=THUMBNAIL,
-        )
-        st.markdown(f"**{escaped(subject.name)}**  \n:small[true class]", width="content")
+        if shown:
+            st.image(
+                as_png(mosaic(np.asarray(dataset.test.images[index])[None], 1, THUMBNAIL, 0)),
+                alt=subject.text,
+                width=THUMBNAIL,
+            )
+            st.markdown(f"**{escaped(subject.name)}**  \n:small[true class]", width="content")
     return subject
 
 
-def _among(replays: Sequence[Replay]) -> np.ndarray:
+def _among(dataset: Dataset, runs: Sequence[Run]) -> np.ndarray:
     """Indices of the test images to choose among."""
-    every = np.arange(len(replays[0].dataset.test))
+    every = np.arange(len(dataset.test))
     lists = {ALL: every}
-    if found := _said(replays[0]):
+    if found := _said(runs[0]):
         lists[MISTAKES] = said.confident_mistakes(found)
-        if len(replays) > 1 and is_same_task(replays[0].run, replays[1].run) and (other := _said(replays[1])):
+        if len(runs) > 1 and is_same_task(runs[0], runs[1]) and (other := _said(runs[1])):
             lists[DISAGREEMENTS] = said.disagreements(found, other)
     options = list(lists)
     among = st.selectbox(
@@ -106,8 +107,8 @@ def _among(replays: Sequence[Replay]) -> np.ndarray:
         index=options.index(following("among", ALL, options)),
         key="among",
         bind="query-params",
-        help="Mistakes are those of the first run, the most confident first. Disagreements: the two runs say different "
-        "classes.",
+        help="Mistakes are those of the first run, the most confident first. Disagreements: the first two say "
+        "different classes.",
         width=210,
     )
     places = lists.get(among, every)
@@ -117,10 +118,10 @@ def _among(replays: Sequence[Replay]) -> np.ndarray:
     return places
 
 
-def _said(replay: Replay) -> said.Predictions | None:
+def _said(run: Run) -> said.Predictions | None:
     """What the run said of the test images in their order, if that is known."""
     try:
-        found = look(replay.run, "test")
+        found = look(run, "test")
     except CvcoreError:
         return None
     in_order = found.part == "test" and np.array_equal(found.indices, np.arange(len(found.said)))
@@ -128,7 +129,7 @@ def _said(replay: Replay) -> said.Predictions | None:
 
 
 def _number(dataset: Dataset, places: np.ndarray) -> int:
-    """The index of the chosen image; with a list, two buttons step through it."""
+    """The index of the chosen image; buttons for the next of `places`, and for any of them."""
     index = st.number_input(
         f"Image, 0 to {len(dataset.test) - 1:,}",
         0,
@@ -138,15 +139,26 @@ def _number(dataset: Dataset, places: np.ndarray) -> int:
         help="Its number in the test split, in stored order.",
         width=130,
     )
-    if len(places) < len(dataset.test):
-        at = np.flatnonzero(places == index)
-        place = int(at[0]) if len(at) else -1
-        st.button(
-            "Next" if place >= 0 else "First",
-            key="image-next",
-            icon=":material/arrow_forward:",
-            on_click=st.session_state.update,
-            kwargs={"image": int(places[(place + 1) % len(places)])},
-            help=f"{place + 1:,} of {len(places):,}" if place >= 0 else f"Of {len(places):,}",
-        )
+    at = np.flatnonzero(places == index)
+    place = int(at[0]) if len(at) else -1
+    st.button(
+        "Next" if place >= 0 else "First",
+        key="image-next",
+        icon=":material/arrow_forward:",
+        on_click=st.session_state.update,
+        kwargs={"image": int(places[(place + 1) % len(places)])},
+        help=f"{place + 1:,} of {len(places):,}" if place >= 0 else f"Of {len(places):,}",
+    )
+    st.button(
+        "Random",
+        key="image-random",
+        icon=":material/shuffle:",
+        on_click=_draw_one,
+        args=(places,),
+        help="One drawn at random",
+    )
     return int(index)
+
+
+def _draw_one(places: np.ndarray) -> None:
+    st.session_state["image"] = int(random.choice(places))

@@ -61,7 +61,7 @@ def _maps(each, subject, layer: str) -> tuple[np.ndarray, np.ndarray]:
     """(maps [C, H, W], channels with the strongest first)."""
     from cvcore.analysis.inside.anatomy import strongest_first
 
-    image, key = subject.pixels(each)
+    image, key = subject.pixels(each.dataset)
     found = maps(each, image, key, layer)
     return found, strongest_first(found)
 
@@ -75,7 +75,7 @@ def _sheet(each, subject, layer: str, found: np.ndarray, order: np.ndarray) -> N
     st.markdown(f":small[{escaped(layer)} · {maps_text(found.shape)}{zeros}]")
     shown = order[:SHOWN]
     alt = f"{len(shown)} feature maps of {layer} of {label(each.run)} for {subject.text}"
-    figure = _sheet_figure(key_of(each.run), subject.pixels(each)[1], layer, is_dark(), found, shown)
+    figure = _sheet_figure(key_of(each.run), subject.pixels(each.dataset)[1], layer, is_dark(), found, shown)
     chart(figure, key=f"maps-{each.run.run_id[-6:]}", alt=alt, saved=False)
     if len(shown) < len(order):
         st.caption(f"The {SHOWN} strongest of {len(order):,} channels.")
@@ -103,7 +103,7 @@ def _large(each, subject, layer: str, found: np.ndarray, order: np.ndarray, chan
         return
     figure = plots.map_over_image(
         values,
-        subject.pixels(each)[0],
+        subject.pixels(each.dataset)[0],
         opacity=0.75,
         limit=float(np.nanmax(np.abs(values))),
         signed=bool(np.nanmin(found) < 0),

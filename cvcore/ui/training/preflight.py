@@ -152,11 +152,15 @@ def _explained(counted, found) -> str:
     return "\n\n".join(told)
 
 
-def outcome(runs: Sequence[Run]) -> None:
-    """Predicted against actual time of those runs that have ended and had a prediction."""
+def outcome(runs: Sequence[Run], names: dict[str, str] | None = None) -> None:
+    """Predicted against actual time of those runs that have ended and had a prediction; `names` of theirs by run id."""
     told = [(run, compared(run)) for run in runs]
     several = len(runs) > 1
-    lines = [f"{escaped(label(run))}: {text}" if several else text for run, text in told if text]
+    lines = [
+        f"{escaped((names or {}).get(run.run_id) or label(run))}: {text}" if several else text
+        for run, text in told
+        if text
+    ]
     if lines:
         st.caption("  \n".join(lines), help="Predicted before it started, from a few timed batches; took: all epochs.")
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from cvcore.config import RunConfig
 from cvcore.plots import probe as plots
+from cvcore.transfer import ways
 from cvcore.ui.data import progress_bar
 from cvcore.ui.frame import chart
 from cvcore.ui.runs import store
@@ -15,7 +16,7 @@ KEY = "probes"  # what was found, by run id
 def show(look: Look) -> None:
     """A button that probes, and the chart of accuracy against depth."""
     configs = {
-        "learnt weights": look.comparison.config("features"),
+        "learnt weights": look.comparison.config(ways.DEEPEN if look.comparison.deeper else "features"),
         "random weights": look.comparison.config("scratch"),
     }
     kept = st.session_state.setdefault(KEY, {})
