@@ -12,7 +12,7 @@ from cvcore.training.runs import RunStore
 from cvcore.transfer.heads import Headed, with_head
 from cvcore.transfer.sources import THEIRS, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
-from cvcore.transfer.weight_fit import Fit, compare
+from cvcore.transfer.weight_fit import Fit, compare, put
 
 
 def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
@@ -28,24 +28,40 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     return network
 
 
-def started(config: RunConfig, image_shape: ImageShape, classes: int, store: RunStore) -> tuple[Headed, Plan]:
+def started(
+    config: RunConfig,
+    image_shape: ImageShape,
+    classes: int,
+    store: RunStore,
+    first: dict[str, torch.Tensor] | None = None,
+) -> tuple[Headed, Plan]:
     """The run's network as it begins, on the current default device, and what of it learns when.
 
-    Raises RunError or ModelError in one line where the weights are not there or do not fit.
+    `first` are all its weights before the first epoch, where a transferred run has kept them: its source need not be
+    there then. Raises RunError or ModelError in one line where the weights are not there or do not fit.
     """
     if config.transfer is None:
         network = bare(config, image_shape, classes, {})
         return network, Plan.everything(network.model)
+    if first is not None:
+        network = own(config, image_shape, classes, first)
+        put(first, network.model, "what the run kept of its start")
+        return network, plan_of(network, config.transfer)
     weights = weights_of(config.transfer.source, store)
     network = bare(config, image_shape, classes, weights)
     load_body(network, weights, said(config.transfer.source))
     return network, plan_of(network, config.transfer)
 
 
+def own(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
+    """The network of a run that was trained, with fresh values; of its `weights` names and shapes count."""
+    body = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
+    return bare(config, image_shape, classes, body or weights)
+
+
 def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> nn.Module:
     """The network of a run that was trained, with its `weights`. Raises RuntimeError where they are not its own."""
-    own = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
-    network = bare(config, image_shape, classes, own or weights)
+    network = own(config, image_shape, classes, weights)
     network.model.load_state_dict(weights)
     return network.model
 
