@@ -24,7 +24,7 @@ def optimizer(train: TrainConfig, learning: str) -> str:
 def schedule(train: TrainConfig, batches: int, grouped: bool) -> str:
     """torch's scheduler, which does not count epochs of warm-up."""
     cycled = train.optimizer in ("adam", "adamw") or train.momentum > 0
-    highest = '[group["lr"] for group in optimizer.param_groups]' if grouped else "LR"
+    highest = '[each["lr"] for each in groups]' if grouped else "LR"
     return {
         "constant": "",
         "step": f"StepLR(optimizer, {train.step_size}, {train.gamma})",

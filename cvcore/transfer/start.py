@@ -4,12 +4,11 @@ import torch
 from torch import nn
 
 from cvcore.config import RunConfig
-from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
 from cvcore.training.runs import RunStore
-from cvcore.transfer.heads import Headed, with_head
+from cvcore.transfer.heads import Headed, head_name, with_head
 from cvcore.transfer.sources import THEIRS, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
 from cvcore.transfer.weight_fit import Fit, compare, put
@@ -20,7 +19,10 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     the reused network has, where its head stays."""
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
-    outputs = outputs_of(weights) if config.transfer.head in ("append", "append-softmax") else 0
+    outputs = 0
+    if config.transfer.head in ("append", "append-softmax"):
+        with torch.device("meta"):  # nothing is drawn there
+            outputs = outputs_of(weights, zoo.build(config.model.name, image_shape, classes)) or classes
     network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
     body = network.model.get_submodule(network.body)
     if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):
@@ -69,15 +71,17 @@ def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: 
 def fit_of(weights: dict[str, torch.Tensor], name: str) -> Fit:
     """How a state dict fits the network `name` of the zoo with as many classes as it gives; nothing is allocated."""
     spec = zoo.find(name)
-    first = next((value for value in weights.values() if value.ndim == 4), None)
-    channels = first.shape[1] if first is not None else spec.input[0]
     with torch.device("meta"):
-        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), outputs_of(weights)))
+        model = zoo.build(name, spec.input, spec.default_classes)
+        first = next((name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)), "")
+        weight = weights.get(f"{first}.weight")
+        channels = spec.input[0] if weight is None or weight.ndim != 4 else weight.shape[1]
+        classes = outputs_of(weights, model) or spec.default_classes
+        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), classes))
 
 
-def outputs_of(weights: dict[str, torch.Tensor]) -> int:
-    """How many values a network with these weights gives: as many as its last matrix has rows."""
-    matrices = [value for value in weights.values() if value.ndim in (2, 4)]
-    if not matrices:
-        raise ModelError("the weights hold no layer that gives classes: choose those of an image classifier")
-    return matrices[-1].shape[0]
+def outputs_of(weights: dict[str, torch.Tensor], model: nn.Module) -> int | None:
+    """How many values a network like `model` gives with these weights, in whatever order they come; None where they
+    lack its last layer."""
+    weight = weights.get(f"{head_name(model)}.weight")
+    return None if weight is None else weight.shape[0]

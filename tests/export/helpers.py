@@ -21,9 +21,18 @@ from cvcore.training.runs import RunStore
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained(store: RunStore, model: str, data: str = "digits", transfer=None, per_class: int = 0, **train) -> Run:
+def trained(
+    store: RunStore,
+    model: str,
+    data: str = "digits",
+    transfer=None,
+    per_class: int = 0,
+    normalize: str = "dataset",
+    **train,
+) -> Run:
     """A finished run of the store."""
-    values = {"data": {"name": data, "per_class": per_class}, "model": {"name": model}, "train": train}
+    images = {"name": data, "per_class": per_class, "normalize": normalize}
+    values = {"data": images, "model": {"name": model}, "train": train}
     run, _ = Queue(store).submit(checked(parse_config({**values, "transfer": transfer}), store))
     execute(store, run)
     run = store.find(run.run_id)

@@ -4,12 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torchvision
 
 from cvcore.config import parse_config
 from cvcore.errors import ConfigError
 from cvcore.models import zoo
 from cvcore.training.check import _check_head
 from cvcore.transfer.heads import with_head
+from cvcore.transfer.start import fit_of
 
 TYPED = "nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 10), nn.LogSoftmax(1))"
 
@@ -41,8 +43,21 @@ def test_features_need_the_head_to_be_last(model, image, layer):
     check(model, "features", "append", image)  # there is nothing behind what was appended
 
 
+@pytest.mark.parametrize(
+    ("name", "image"), [("bn-cnn", (3, 28, 28)), ("mobilenet_v2", (1, 32, 32)), ("mlp", (1, 28, 28))]
+)
+def test_channels_and_classes_are_told_whatever_the_order_of_the_weights(name, image):
+    """safetensors sorts by the kind of numbers and by name."""
+    with torch.device("meta"):
+        weights = zoo.build(name, image, 26).state_dict()
+    for each in (weights, dict(reversed(weights.items())), dict(sorted(weights.items()))):
+        fit = fit_of(each, name)
+        assert fit.fits
+        assert (fit.outputs, fit.classes) == (26, 26)
+
+
 @pytest.mark.sweep
 @pytest.mark.parametrize("head", ["replace", "append"])
-@pytest.mark.parametrize("name", [spec.name for spec in zoo.torchvision_models()])
+@pytest.mark.parametrize("name", torchvision.models.list_models(module=torchvision.models))
 def test_every_torchvision_classifier_takes_them(name, head):
-    check(name, "finetune", head, zoo.find(name).input)
+    check(f"torchvision:{name}", "finetune", head, zoo.find(name).input)
