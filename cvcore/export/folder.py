@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from cvcore.errors import ModelError, RunError
+from cvcore.errors import CvcoreError, ModelError, RunError
+from cvcore.export import images, weights
 from cvcore.export import script as scripts
-from cvcore.export import weights
 from cvcore.export.golden import golden_images
-from cvcore.export.network import code_of
+from cvcore.export.network import code_of_run
+from cvcore.export.task import Task, task_of
 from cvcore.training import augmentation
-from cvcore.training.parts import prepared
 from cvcore.training.predict import Classifier, load
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
+from cvcore.transfer.start import own
 
 CARRIED = Path(__file__).with_name("carried")
 README = Path(__file__).with_name("readme.txt")
@@ -48,27 +49,9 @@ class Export:
         return {"run": self.run.run_id, "network": self.run.config.model.label, "data": self.run.config.data.name}
 
     @cached_property
-    def task(self) -> scripts.Task:
+    def task(self) -> Task:
         """What the script is written from: the run as it began."""
-        before = torch.get_rng_state()
-        try:
-            parts = prepared(self.run.config, self.classifier.dataset, self._store, torch.device("cpu"))
-        finally:
-            torch.set_rng_state(before)
-        self._check_split(parts)
-        return scripts.Task(self.run, self.classifier.dataset, parts)
-
-    def _check_split(self, parts: Any) -> None:
-        """Raises RunError where the images held out today are not those that the run held out."""
-        with np.load(self.run.path / "predictions.npz") as kept:
-            known = np.array_equal(kept["val_labels"], np.asarray(parts.val.split.labels)[parts.val.indices])
-            if known and "val_indices" in kept:
-                known = np.array_equal(kept["val_indices"], parts.val.indices)
-        if not known:
-            raise RunError(
-                f"{self.run.run_id} was trained by an earlier version, which held out other images: train it again "
-                "for a script that repeats it"
-            )
+        return task_of(self.run, self.classifier.dataset, self._store)
 
     def safetensors(self) -> bytes:
         return weights.safetensors_bytes(self.classifier.model.state_dict(), self.about)
@@ -81,7 +64,7 @@ class Export:
         return weights.onnx_bytes(self.classifier.model, self.classifier.dataset.image_shape)
 
     def script_files(self) -> dict[str, bytes]:
-        """train.py and what must lie beside it, but for the images. Raises RunError where there is no script."""
+        """train.py and what must lie beside it, but for the images. Raises CvcoreError where there is no script."""
         text, needs_model = scripts.script(self.task)
         files = {"train.py": text.encode()}
         if needs_model:
@@ -95,12 +78,12 @@ class Export:
     @property
     def data_bytes(self) -> int:
         """Bytes of the run's images before they are compressed."""
-        return scripts.data_bytes(self.task)
+        return images.data_bytes(self.task.parts)
 
     def data(self) -> bytes:
         """data.npz: the images of the run."""
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, **scripts.data_of(self.task))
+        np.savez_compressed(buffer, **images.data_of(self.task.parts))
         return buffer.getvalue()
 
     def folder_files(self) -> dict[str, bytes]:
@@ -140,13 +123,11 @@ class Export:
         }
 
     def _model_code(self) -> bytes:
-        dataset, name = self.classifier.dataset, self.run.config.model.name
-        if self.run.config.transfer and self.run.config.transfer.head != "replace":
-            raise RunError(
-                f"there is no code for the head {self.run.config.transfer.head}, only for a replaced one: "
-                "take the weights"
-            )
-        code = code_of(name, dataset.image_shape, len(dataset.classes))
+        dataset, config = self.classifier.dataset, self.run.config
+        shape, classes = dataset.image_shape, len(dataset.classes)
+        with torch.device("meta"):  # layers without values
+            network = own(config, shape, classes, self.classifier.model.state_dict())
+        code = code_of_run(config.model.name, network, shape, classes)
         about = f'"""{self.run.config.model.label}, as it was trained in the run {self.run.run_id}."""'
         return f"{about}\n\n{code.text()}".encode()
 
@@ -179,7 +160,7 @@ def all_files(export: Export, *, data: bool | None = None) -> tuple[dict[str, by
         else:
             size = f"{export.data_bytes / 1e6:,.0f} MB"
             remarks.append(f"data.npz, the images that train.py needs, is left out ({size}): --data writes it")
-    except RunError as error:
+    except CvcoreError as error:
         remarks.append(f"train.py: {error}")
     return files, remarks
 

@@ -59,6 +59,8 @@ def build(name: str, image_shape: tuple[int, int, int], num_classes: int) -> nn.
         options |= {"aux_logits": False, "init_weights": True}
     elif name == "inception_v3":
         return _inception_v3(options)
+    elif name.startswith("mnasnet"):
+        return MNASNet(mnasnet_width(name), num_classes=num_classes)
     elif name.startswith("regnet"):
         with _NumbersOnCpu():
             return torchvision.models.get_model(name, **options)
@@ -88,6 +90,23 @@ def _inception_v3(options: dict) -> nn.Module:
     model = torchvision.models.inception_v3(**options, inception_blocks=parts, aux_logits=True, init_weights=True)
     model.aux_logits = False
     return model
+
+
+class MNASNet(torchvision.models.MNASNet):
+    """torchvision's MNASNet, which takes weights without a version too, as all other networks do: state dicts that
+    were copied or came as safetensors have none."""
+
+    def _load_from_state_dict(self, *state) -> None:
+        nn.Module._load_from_state_dict(self, *state)
+
+
+def mnasnet_width(name: str) -> float:
+    """Its width, as its name says.
+
+    >>> mnasnet_width("mnasnet0_75")
+    0.75
+    """
+    return float(name.removeprefix("mnasnet").replace("_", "."))
 
 
 class _NumbersOnCpu(TorchFunctionMode):

@@ -8,9 +8,11 @@ from cvcore.data.dataset import Dataset
 from cvcore.data.split import holds_out, training_indices
 from cvcore.errors import ConfigError
 from cvcore.models import typed, zoo
+from cvcore.models.fit import forward_failure
 from cvcore.training.batches import batch_sizes
 from cvcore.training.device import check_device, choose_device
 from cvcore.training.runs import RunStore
+from cvcore.transfer.heads import Headed
 from cvcore.transfer.sources import is_run, source_run, weights_of
 from cvcore.transfer.start import bare, reusing
 from cvcore.transfer.ways import DEEPEN
@@ -95,3 +97,22 @@ def _check_source(config: RunConfig, dataset: Dataset, store: RunStore) -> None:
     with torch.device("meta"):
         network = bare(config, dataset.image_shape, len(dataset.classes), weights)
         reusing(network, weights, config, store)
+        _check_head(config, network, dataset)
+
+
+def _check_head(config: RunConfig, network: Headed, dataset: Dataset) -> None:
+    """The new head takes what reaches it, and nothing comes after it where it alone is computed: a forward pass, on
+    shapes, tells."""
+    given: list[torch.Tensor] = []
+    for module in (network.model.get_submodule(network.head), network.model):
+        module.register_forward_hook(lambda module, inputs, output: given.append(output))
+    with torch.no_grad():
+        cause = forward_failure(network.model.eval(), torch.empty(2, *dataset.image_shape))
+    label = config.model.label
+    if cause is not None:
+        raise ConfigError(f"head: given {config.transfer.head}, which {label} does not take ({cause}); choose replace")
+    if config.transfer.strategy == "features" and given[0] is not given[-1]:
+        raise ConfigError(
+            f"strategy: given features, but {label} goes on after its last layer, {network.head}, and what comes there "
+            "would be left out; choose the strategy frozen"
+        )

@@ -56,14 +56,24 @@ class Parts:
         return self.part or self.model
 
 
-def prepared(config: RunConfig, dataset: Dataset, store: RunStore, device: torch.device, world: World = ALONE) -> Parts:
-    """The parts of a run as its seed makes them: first weights, order of images, augmentation, dropout."""
+def prepared(
+    config: RunConfig,
+    dataset: Dataset,
+    store: RunStore,
+    device: torch.device,
+    world: World = ALONE,
+    first: dict[str, torch.Tensor] | None = None,
+) -> Parts:
+    """The parts of a run as its seed makes them: first weights, order of images, augmentation, dropout.
+
+    `first` are the weights that a transferred run kept of its start, see `started`.
+    """
     torch.manual_seed(config.train.seed)
     if config.transfer and config.transfer.strategy in ALONE_ONLY and not world.is_alone:
         raise ConfigError(
             f"strategy: given {config.transfer.strategy}, which one process trains; start it without torchrun"
         )
-    network, plan = started(config, dataset.image_shape, len(dataset.classes), store)
+    network, plan = started(config, dataset.image_shape, len(dataset.classes), store, first)
     network.model.to(device)
     train, val, test = _streams(config, dataset, device, world)
     return Parts(network, train, val, test, _criterion(config, network.model, test), plan)

@@ -120,10 +120,11 @@ def _of_file(key: str) -> Pretrained:
     about = next(each for each in weight_files.kept() if each.key == key)
     if not about.network:
         raise ModelError(f"{about.name}: nobody said which network it belongs to; bring the file again and choose one")
-    if (classes := outputs_of(weights, about.network)) != IMAGENET_CLASSES:
-        raise ModelError(f"{about.name} gives {classes:,} classes, ImageNet has 1,000: choose another file, or a run")
     tested = usual(about.network)
     model = _built(tested)
+    classes = outputs_of(weights, model) or 0
+    if classes != IMAGENET_CLASSES:
+        raise ModelError(f"{about.name} gives {classes:,} classes, ImageNet has 1,000: choose another file, or a run")
     put(weights, model, about.name)
     if hasattr(model, "transform_input"):
         model.transform_input = True  # as published.fill does

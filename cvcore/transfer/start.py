@@ -5,7 +5,6 @@ from torch import nn
 
 from cvcore.config import RunConfig
 from cvcore.data import catalog
-from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.models.spec import ImageShape
 from cvcore.training.plan import Plan
@@ -15,7 +14,7 @@ from cvcore.transfer.heads import APPENDED, Headed, head_name, with_head
 from cvcore.transfer.sources import THEIRS, is_run, said, weights_of
 from cvcore.transfer.strategies import load_body, plan_of
 from cvcore.transfer.ways import DEEPEN
-from cvcore.transfer.weight_fit import Fit, compare
+from cvcore.transfer.weight_fit import Fit, compare, put
 
 
 def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
@@ -23,7 +22,10 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     the reused network has, where its head stays."""
     if config.transfer is None:
         return Headed(zoo.build(config.model.name, image_shape, classes), "")
-    outputs = outputs_of(weights, config.model.name) if config.transfer.head in APPENDED else 0
+    outputs = 0
+    if config.transfer.head in APPENDED:
+        with torch.device("meta"):  # nothing is drawn there
+            outputs = outputs_of(weights, zoo.build(config.model.name, image_shape, classes)) or classes
     network = with_head(config.model.name, image_shape, classes, config.transfer.head, outputs)
     body = network.model.get_submodule(network.body)
     if config.transfer.source.startswith(THEIRS) and hasattr(body, "transform_input"):
@@ -31,14 +33,25 @@ def bare(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict
     return network
 
 
-def started(config: RunConfig, image_shape: ImageShape, classes: int, store: RunStore) -> tuple[Headed, Plan]:
+def started(
+    config: RunConfig,
+    image_shape: ImageShape,
+    classes: int,
+    store: RunStore,
+    first: dict[str, torch.Tensor] | None = None,
+) -> tuple[Headed, Plan]:
     """The run's network as it begins, on the current default device, and what of it learns when.
 
-    Raises RunError or ModelError in one line where the weights are not there or do not fit.
+    `first` are all its weights before the first epoch, where a transferred run has kept them: its source need not be
+    there then. Raises RunError or ModelError in one line where the weights are not there or do not fit.
     """
     if config.transfer is None:
         network = bare(config, image_shape, classes, {})
         return network, Plan.everything(network.model)
+    if first is not None:
+        network = own(config, image_shape, classes, first)
+        put(first, network.model, "what the run kept of its start")
+        return network, plan_of(network, config.transfer)
     weights = weights_of(config.transfer.source, store)
     network = bare(config, image_shape, classes, weights)
     return network, reusing(network, weights, config, store)
@@ -71,10 +84,15 @@ def _deepened(network: Headed, weights: dict[str, torch.Tensor], config: RunConf
     return deepen(network, weights, (said(source), config.model.label), same_classes)
 
 
+def own(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> Headed:
+    """The network of a run that was trained, with fresh values; of its `weights` names and shapes count."""
+    body = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
+    return bare(config, image_shape, classes, body or weights)
+
+
 def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: dict[str, torch.Tensor]) -> nn.Module:
     """The network of a run that was trained, with its `weights`. Raises RuntimeError where they are not its own."""
-    own = {name.removeprefix("body."): value for name, value in weights.items() if name.startswith("body.")}
-    network = bare(config, image_shape, classes, own or weights)
+    network = own(config, image_shape, classes, weights)
     network.model.load_state_dict(weights)
     return network.model
 
@@ -82,20 +100,17 @@ def restored(config: RunConfig, image_shape: ImageShape, classes: int, weights: 
 def fit_of(weights: dict[str, torch.Tensor], name: str) -> Fit:
     """How a state dict fits the network `name` of the zoo with as many classes as it gives; nothing is allocated."""
     spec = zoo.find(name)
-    first = next((value for value in weights.values() if value.ndim == 4), None)
-    channels = first.shape[1] if first is not None else spec.input[0]
     with torch.device("meta"):
-        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), outputs_of(weights, name)))
+        model = zoo.build(name, spec.input, spec.default_classes)
+        first = next((name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d)), "")
+        weight = weights.get(f"{first}.weight")
+        channels = spec.input[0] if weight is None or weight.ndim != 4 else weight.shape[1]
+        classes = outputs_of(weights, model) or spec.default_classes
+        return compare(weights, zoo.build(name, (channels, *spec.input[1:]), classes))
 
 
-def outputs_of(weights: dict[str, torch.Tensor], name: str) -> int:
-    """How many values the network `name` of the zoo gives with these weights: as many as its head has rows. The order
-    of a state dict would not tell: files of safetensors are sorted.
-
-    Raises ModelError where they hold no such layer.
-    """
-    with torch.device("meta"):  # names without values
-        head = head_name(zoo.build(name, zoo.find(name).input, 2))
-    if f"{head}.weight" not in weights:
-        raise ModelError(f"the weights hold no {head}.weight, which gives the classes of {name}: choose others")
-    return weights[f"{head}.weight"].shape[0]
+def outputs_of(weights: dict[str, torch.Tensor], model: nn.Module) -> int | None:
+    """How many values a network like `model` gives with these weights, in whatever order they come; None where they
+    lack its last layer."""
+    weight = weights.get(f"{head_name(model)}.weight")
+    return None if weight is None else weight.shape[0]

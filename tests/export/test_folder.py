@@ -18,7 +18,7 @@ from cvcore.errors import ModelError, RunError
 from cvcore.export import folder as folders
 from cvcore.export import weights
 from cvcore.export.folder import Export, all_files, write, zipped
-from tests.export.helpers import clean_python, trained
+from tests.export.helpers import clean_python, trained, verified
 
 
 @pytest.fixture(scope="module")
@@ -83,12 +83,7 @@ def image_changed(away):
 @pytest.mark.parametrize("tamper", [weights_changed, scaled_otherwise, image_changed])
 def test_whatever_is_changed_is_noticed(away, tamper, monkeypatch, capsys):
     tamper(away)
-    monkeypatch.syspath_prepend(away)
-    for name in ("classify", "model"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(SystemExit) as ended:  # in this process: to start another takes seconds
-        runpy.run_path(str(away / "verify.py"), run_name="__main__")
-    assert ended.value.code == 1
+    assert verified(away, monkeypatch) == 1
     assert "DOES NOT AGREE" in capsys.readouterr().out
 
 

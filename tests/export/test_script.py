@@ -1,15 +1,10 @@
 """The standalone script: short, without cvcore, and equal to the run down to the last bit."""
 
-import runpy
-import sys
-
 import pytest
-import torch
 
 from cvcore.errors import RunError
 from cvcore.export.folder import Export, all_files, write
-from cvcore.export.script import MOST_LINES
-from tests.export.helpers import clean_python, trained
+from tests.export.helpers import clean_python, repeated, same_weights, trained
 
 # networks with BatchNorm, Dropout and log-probabilities; one that is drawn at random while it trains shows every slip
 DROPS = "nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.Dropout(0.3), nn.Linear(20, 10), nn.LogSoftmax(1))"
@@ -29,35 +24,6 @@ SETTINGS = {
     "each": {"faults": "grads-zeroed-each-epoch,schedule-not-stepped", "schedule": "cosine", "epochs": 2},
     "train-as-test": {"faults": "train-as-test", "epochs": 2},
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    """The script sets torch's threads."""
-    before = torch.get_num_threads()
-    yield
-    torch.set_num_threads(before)
-
-
-def same_weights(run, folder) -> bool:
-    """Whether the script ended with the very numbers that the run kept."""
-    mine = torch.load(folder / "repeated.pt", weights_only=True)
-    theirs = torch.load(run.path / "best.pt", weights_only=True)
-    return list(mine) == list(theirs) and all(torch.equal(mine[name], theirs[name]) for name in mine)
-
-
-def repeated(store, run, folder, monkeypatch) -> str:
-    """Writes everything and runs the script in this process; its text."""
-    files, _ = all_files(Export(run, store))
-    write(files, folder)
-    text = (folder / "train.py").read_text(encoding="utf-8")
-    assert len(text.splitlines()) < MOST_LINES
-    assert "cvcore" not in text
-    monkeypatch.syspath_prepend(folder)
-    for name in ("model", "augmentation"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    runpy.run_path(str(folder / "train.py"), run_name="__main__")
-    return text
 
 
 @pytest.mark.parametrize("model", ["lenet5", "perceptron"])
@@ -90,16 +56,6 @@ def test_only_the_lines_that_are_needed(store, tmp_path, monkeypatch):
 def test_a_long_network_stands_beside_it(store, tmp_path, monkeypatch):
     run = trained(store, "mobilenet_v2", per_class=2, epochs=1, batch_size=10)
     assert "from model import make_network" in repeated(store, run, tmp_path / "away", monkeypatch)
-    assert same_weights(run, tmp_path / "away")
-
-
-@pytest.mark.parametrize("strategy", ["frozen", "finetune"])
-def test_transfer_begins_where_the_run_began(store, tmp_path, monkeypatch, strategy):
-    source = trained(store, "bn-cnn", per_class=5, batch_size=25, epochs=1, seed=3)
-    transfer = {"source": source.run_id, "strategy": strategy}
-    run = trained(store, "bn-cnn", transfer=transfer, per_class=10, epochs=2)
-    text = repeated(store, run, tmp_path / "away", monkeypatch)
-    assert ("requires_grad = name" in text) == (strategy == "frozen")
     assert same_weights(run, tmp_path / "away")
 
 

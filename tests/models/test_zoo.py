@@ -253,3 +253,17 @@ def test_regnet_on_meta_is_the_regnet_of_torchvision():
 def test_deeper_networks_of_the_family(name, deeper):
     assert zoo.deeper(name) == deeper
     assert [zoo.find(each).name for each in deeper] == deeper
+
+
+@pytest.mark.parametrize("name", ["mnasnet0_5", "mnasnet0_75", "mnasnet1_0", "mnasnet1_3"])
+def test_mnasnet_is_torchvisions_and_takes_weights_without_a_version(name):
+    """torchvision's own refuses a state dict that was copied, as a run's best weights are, or came as safetensors."""
+    with torch.device("meta"):
+        mine, theirs = zoo.build(name, (3, 64, 64), 5), torchvision.models.get_model(name, num_classes=5)
+    weights = dict(theirs.state_dict())
+    assert [(key, value.shape) for key, value in mine.state_dict().items()] == [
+        (key, value.shape) for key, value in weights.items()
+    ]
+    with pytest.raises(ValueError, match="version should be set"):
+        theirs.load_state_dict(weights, assign=True)
+    mine.load_state_dict(weights, assign=True)

@@ -13,8 +13,10 @@ from cvcore.data import catalog
 from cvcore.errors import DataError
 from cvcore.training.run import Run
 from cvcore.training.runs import RunStore
+from cvcore.transfer.ways import bundled
 from cvcore.ui import uploads
 from cvcore.ui.training import take_away, try_it
+from tests.export.helpers import trained
 from tests.pages.helpers import button, checked, figure, widget
 from tests.training.strokes import DIGITS
 
@@ -126,6 +128,15 @@ class TestTakeAway:
         assert labels[-2:] == ["train.py and its images", "The whole folder"]
         assert f"python -m cvcore export {lenet.run_id} --out my-folder" in [each.value for each in app.code]
         assert any("def main():" in each.value for each in app.code)
+
+    def test_a_transferred_run_leaves_too_and_can_be_tried(self, page):
+        runs = RunStore(paths.runs_dir(), paths.shipped_runs_dir())
+        transfer = {"source": bundled("glyphs", runs).run_id, "strategy": "features", "head": "append-softmax"}
+        run = trained(runs, "bn-cnn", transfer=transfer, per_class=2, batch_size=10, epochs=1)
+        app = page("training", section="Take away", run=run.run_id)
+        assert any("strategy features, head append-softmax." in each.value for each in app.code)
+        assert "`start.safetensors`" in texts(app)
+        checked(page("training", section="Try it", run=run.run_id))
 
     def test_what_the_buttons_give(self, lenet):
         from cvcore.export.folder import Export

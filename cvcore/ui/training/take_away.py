@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cvcore.errors import RunError
+from cvcore.errors import CvcoreError
 from cvcore.training.run import Run
 from cvcore.ui.frame import escaped
 from cvcore.ui.preload import wait_for_torch
@@ -48,7 +48,7 @@ def _export(run_id: str, when: float, _run: Run) -> Export:
 
 @st.cache_data(max_entries=16, show_spinner="Writing the script …")
 def _script_text(run_id: str, when: float, _export: Export) -> tuple[str, tuple[str, ...], int]:
-    """(train.py, names of the code files beside it, bytes of the images that it needs). Raises RunError."""
+    """(train.py, names of the code files beside it, bytes of the images that it needs). Raises CvcoreError."""
     files = _export.script_files()
     return files["train.py"].decode(), tuple(name for name in files if name != "train.py"), _export.data_bytes
 
@@ -84,7 +84,7 @@ def _script(run: Run, export: Export) -> str:
     st.markdown("**Script**")
     try:
         text, beside, size = _script_text(run.run_id, run.when, export)
-    except RunError as error:
+    except CvcoreError as error:
         st.caption(escaped(f"{error}."))
         return ""
     large = size > MOST_DATA
