@@ -149,11 +149,10 @@ def test_how_large(trained):
     assert sorted(run.config.data.size for run in RunStore(paths.runs_dir()).list()) == [0, 0, 0, 16, 16, 16]
 
 
-def test_a_network_for_one_size_says_so(page, store):
-    values = {"data": {"name": "glyphs"}, "model": {"name": "lenet5"}, "train": {"epochs": 1}}
-    source = trained_run(store, parse_config(values))
+def test_a_network_for_one_size_says_so(page):
+    lenet = next(run for run in RunStore(paths.shipped_runs_dir()).list() if run.config.model.name == "lenet5")
     app = page("transfer", section="How many images?", **{"against-what": "image size"})
-    widget(app.selectbox, "Backbone").set_value(source.run_id)
+    widget(app.selectbox, "Backbone").set_value(lenet.run_id)
     checked(app.run())
     assert widget(app.pills, "Image size (pixels)").options == ["28"]
     told = [each.value for each in app.caption if each.value.startswith("Without")]
