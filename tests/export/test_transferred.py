@@ -104,6 +104,15 @@ def test_what_is_frozen_does_not_drop(runs, tmp_path, monkeypatch, capsys, strat
     assert "network[4] = nn.Sequential(nn.Linear(20, 256), nn.ReLU(), nn.Linear(256, 10))" in text
 
 
+def test_a_deepened_network(runs, tmp_path, monkeypatch, capsys):
+    first, last = "nn.Conv2d(1, 4, 5), nn.ReLU(), nn.MaxPool2d(2)", "nn.Flatten(), nn.Linear(576, 10)"
+    source = trained(runs, f"nn.Sequential({first}, {last})", per_class=5, batch_size=25, epochs=1, seed=3)
+    deeper = f"nn.Sequential({first}, nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(), {last})"
+    run = trained(runs, deeper, transfer={"source": source.run_id, "strategy": "deepen"}, **SMALL)
+    text = check(runs, run, tmp_path / "away", monkeypatch, capsys)
+    assert "strategy deepen, head replace." in text
+
+
 def test_only_the_lines_that_are_needed(runs):
     """Fine-tuning has neither groups nor anything frozen, and rates that differ need no epochs."""
     texts = [Export(transferred(runs, each, "replace"), runs).script_files()["train.py"].decode()
