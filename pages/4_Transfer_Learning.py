@@ -1,16 +1,21 @@
 """Transfer learning: what a network learnt on one set, reused on a few images of another."""
 
 import importlib
+from collections.abc import Iterable
+from contextlib import suppress
 
 import numpy as np
 import streamlit as st
 
 from cvcore.config import RunConfig
 from cvcore.data.split import training_indices
+from cvcore.errors import RunError
+from cvcore.training.queue import Queue
+from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
-from cvcore.ui.runs import make_ready, submit
+from cvcore.ui.runs import make_ready, store, submit
 from cvcore.ui.transfer import estimate, predict
 from cvcore.ui.transfer.backbones import backbones
 from cvcore.ui.transfer.controls import controls
@@ -74,8 +79,22 @@ def compare() -> None:
             help="Those that were trained so before are not trained again.",
         ):
             submit(*configs.values())
-        estimate.show(configs)
-    show_sections(comparison, configs)
+        runs = runs_of(configs)
+        stop_button(runs.values())
+        estimate.show({key: config for key, config in configs.items() if key not in runs})
+    show_sections(Look(comparison, tuple(configs), {TITLES[key]: run for key, run in runs.items()}))
+
+
+def stop_button(runs: Iterable[Run]) -> None:
+    """A button that pauses those that train or wait, where some do."""
+    waiting = [run.run_id for run in runs if not run.ended]
+    if waiting and st.button(
+        "Stop all", icon=":material/pause:", help="Stops within one batch. Train all goes on exactly where each was."
+    ):
+        for run_id in waiting:
+            with suppress(RunError):  # it ended in between
+                Queue(store()).pause(run_id)
+        st.rerun()
 
 
 def explain(keys: list[str]) -> None:
@@ -101,9 +120,8 @@ def show_few_images(config: RunConfig) -> None:
     )
 
 
-def show_sections(comparison: ways.Comparison, configs: dict[str, RunConfig]) -> None:
+def show_sections(look: Look) -> None:
     """The runs of the strategies that were started, looked at in one of several ways."""
-    runs = {TITLES[key]: run for key, run in runs_of(configs).items()}
     section = st.pills(
         "Look at",
         list(SECTIONS),
@@ -116,7 +134,7 @@ def show_sections(comparison: ways.Comparison, configs: dict[str, RunConfig]) ->
     )
     with errors_as_lines():
         module = importlib.import_module(f"cvcore.ui.transfer.{SECTIONS[section]}")
-        module.show(Look(comparison, tuple(configs), runs))
+        module.show(look)
 
 
 main()

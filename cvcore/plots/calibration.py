@@ -7,9 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from cvcore.analysis.predictions import Reliability
-from cvcore.plots.style import styled
-
-NEUTRAL = "#8A8F98"
+from cvcore.plots.style import NEUTRAL, styled
 
 
 @dataclass(frozen=True)

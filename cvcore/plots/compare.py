@@ -9,10 +9,9 @@ import plotly.graph_objects as go
 from cvcore.analysis.compare import Diff, Row
 from cvcore.analysis.graph import family
 from cvcore.analysis.latency import Latency
-from cvcore.plots.style import CATEGORIES, styled
+from cvcore.plots.style import CATEGORIES, NEUTRAL, styled
 from cvcore.ui.numbers import shape
 
-NEUTRAL = "#9AA0A8"
 STATES = {"same": NEUTRAL, "changed": CATEGORIES[1], "added": CATEGORIES[2], "removed": CATEGORIES[3]}
 LETTERS = {
     "convolution": "C",

@@ -29,28 +29,36 @@ STOP_BUTTONS = (
 )
 
 
-def live_curves(run_ids: Sequence[str], names: dict[str, str] | None = None) -> None:
+def live_curves(
+    run_ids: Sequence[str], names: dict[str, str] | None = None, colour: dict[str, str] | None = None
+) -> None:
     """Loss and accuracy of runs side by side, with progress and buttons; looks again while any of them trains.
 
-    `names` gives other labels than `label(run)`. Whenever a run ends, the whole page is run again.
+    `names` gives other labels than `label(run)`, `colour` others than `colours`. Whenever a run ends, the whole page is
+    run again.
     """
     ended = [run.ended for run in _present(run_ids)]
-    st.fragment(_guarded_live_curves, run_every=None if all(ended) else TICK)(tuple(run_ids), names or {}, ended)
+    st.fragment(_guarded_live_curves, run_every=None if all(ended) else TICK)(
+        tuple(run_ids), names or {}, colour or colours(run_ids), ended
+    )
 
 
-def _guarded_live_curves(run_ids: tuple[str, ...], names: dict[str, str], ended: list[bool]) -> None:
+def _guarded_live_curves(
+    run_ids: tuple[str, ...], names: dict[str, str], colour: dict[str, str], ended: list[bool]
+) -> None:
     with errors_as_lines():  # a fragment's own reruns pass by the page's guard
-        _live_curves(run_ids, names, ended)
+        _live_curves(run_ids, names, colour, ended)
 
 
-def _live_curves(run_ids: tuple[str, ...], names: dict[str, str], had_ended: list[bool]) -> None:
+def _live_curves(
+    run_ids: tuple[str, ...], names: dict[str, str], colour: dict[str, str], had_ended: list[bool]
+) -> None:
     runs = _present(run_ids)
     if [run.ended for run in runs] != had_ended:
         st.rerun()
     for run in runs:
         _state_line(run, names.get(run.run_id) or label(run))
     epochs = _epochs_to_draw(runs)
-    colour = colours(run_ids)
     drawn = [
         curves.Curve(
             names.get(run.run_id) or label(run),

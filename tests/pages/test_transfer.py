@@ -175,6 +175,25 @@ def test_what_is_gained_at_test_time(trained):
     assert not [each for each in app.button if each.label == "Measure"]
 
 
+def test_a_comparison_is_stopped_and_goes_on(page):
+    app = page("transfer")
+    widget(app.number_input, "Images a class").set_value(1)
+    widget(app.number_input, "Epochs").set_value(3)
+    app.run()
+    assert not [each for each in app.button if each.label == "Stop all"]
+    button(app, "Train all").click()
+    checked(app.run())
+    button(app, "Stop all").click()
+    checked(app.run())
+    assert app.dataframe[0].value["status"].tolist() == ["paused"] * 3
+    train_queued()  # nothing waits
+    assert checked(app.run()).dataframe[0].value["status"].tolist() == ["paused"] * 3
+    button(app, "Train all").click()
+    checked(app.run())
+    train_queued()
+    assert checked(app.run()).dataframe[0].value["status"].tolist() == ["done"] * 3
+
+
 def test_what_they_will_take_is_told_before(page):
     app = page("transfer")
     widget(app.number_input, "Images a class").set_value(1)

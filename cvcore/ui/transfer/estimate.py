@@ -14,7 +14,9 @@ from cvcore.ui.transfer.look import TITLES
 
 
 def show(configs: Mapping[str, RunConfig]) -> None:
-    """A button that times a few batches of each strategy, and what came of it."""
+    """A button that times a few batches of each strategy that was not trained yet, and what came of it."""
+    if not configs:
+        return
     unknown = {key: config for key, config in configs.items() if estimates.get(config) is None}
     asked = unknown and st.button(
         "Estimate time",

@@ -11,8 +11,8 @@ from cvcore.plots import drift as plots
 from cvcore.training.run import Run
 from cvcore.ui.frame import chart
 from cvcore.ui.numbers import short
-from cvcore.ui.runs import colours, store
-from cvcore.ui.transfer.look import Look
+from cvcore.ui.runs import store
+from cvcore.ui.transfer.look import Look, colours_of
 
 
 def show(look: Look) -> None:
@@ -23,7 +23,7 @@ def show(look: Look) -> None:
         return
     with st.spinner("Comparing weights before and after …"):
         moved = {title: _drift(str(run.path), run.end["time"]) for title, run in done.items()}
-    colour = colours([run.run_id for run in look.runs.values()])
+    colour = colours_of(look.runs)
     chart(
         plots.moved(moved, [colour[run.run_id] for run in done.values()]),
         key="moved",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cvcore.config import RunConfig
-from cvcore.plots.style import CATEGORIES
+from cvcore.plots.style import CATEGORIES, NEUTRAL
 from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
@@ -41,5 +41,15 @@ def runs_of(configs: Mapping[Key, RunConfig]) -> dict[Key, Run]:
 
 
 def colour_of_way(title: str) -> str:
-    """The colour that a strategy has wherever it is not a single run."""
-    return CATEGORIES[list(TITLES.values()).index(title) % len(CATEGORIES)]
+    """The colour that a strategy has in all sections: other images make other runs, and it is the strategy that is
+    looked at. Grey is the network that reuses nothing; Deepened never stands beside Fine-tuned, and shares its colour.
+    """
+    if title == TITLES[ways.SCRATCH]:
+        return NEUTRAL
+    title = TITLES["finetune"] if title == TITLES[ways.DEEPEN] else title
+    return CATEGORIES[list(TITLES.values()).index(title) - 1]
+
+
+def colours_of(runs: Mapping[str, Run]) -> dict[str, str]:
+    """The colour of each run's strategy, by run id."""
+    return {run.run_id: colour_of_way(title) for title, run in runs.items()}

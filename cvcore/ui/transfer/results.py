@@ -14,9 +14,9 @@ from cvcore.ui.data import progress_bar
 from cvcore.ui.frame import chart
 from cvcore.ui.live_curves import live_curves
 from cvcore.ui.preload import wait_for_torch
-from cvcore.ui.runs import colours, store
+from cvcore.ui.runs import store
 from cvcore.ui.training import preflight
-from cvcore.ui.transfer.look import Look
+from cvcore.ui.transfer.look import Look, colours_of
 
 COLUMNS = ("strategy", "status", "test", "features", "train", "latency", "trainable", "params", "size", "run")
 
@@ -27,7 +27,7 @@ def show(look: Look) -> None:
     if not runs:
         st.info("Press Train all: the results appear here, in about half a minute.", icon=":material/show_chart:")
         return
-    colour = colours([run.run_id for run in runs.values()])
+    colour = colours_of(runs)
     if done:
         st.subheader("Accuracy on the test images", anchor=False)
         chart(
@@ -39,7 +39,7 @@ def show(look: Look) -> None:
             key="accuracies",
             alt="Test accuracy of each strategy",
         )
-    live_curves([run.run_id for run in runs.values()], {run.run_id: title for title, run in runs.items()})
+    live_curves([run.run_id for run in runs.values()], {run.run_id: title for title, run in runs.items()}, colour)
     preflight.outcome(list(runs.values()), {run.run_id: title for title, run in runs.items()})
     _table(runs)
     for title, run in runs.items():
