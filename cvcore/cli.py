@@ -206,8 +206,9 @@ def _parser() -> argparse.ArgumentParser:
         "--strategies",
         default="scratch,features,finetune",
         metavar="A,B,…",
-        help="some of scratch, features, frozen, finetune, discriminative, warmup-finetune, gradual; where the weights "
-        "are of a shallower network than the backbone, of scratch and deepen",
+        help="some of scratch, features, frozen, frozen-moving (BatchNorm follows the new images), finetune, "
+        "discriminative, warmup-finetune, gradual; where the weights are of a shallower network than the backbone, of "
+        "scratch and deepen",
     )
     transfer.add_argument(
         "--seed", type=int, default=0, metavar="S", help="draws images, first weights and order; default 0"

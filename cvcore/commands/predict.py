@@ -1,6 +1,8 @@
 """The command that applies a network to pictures: a run's, or one that knows ImageNet's classes."""
 
 import argparse
+import difflib
+import itertools
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +16,7 @@ from cvcore.config import RUN_ID_PATTERN
 from cvcore.errors import ConfigError, DataError, ModelError
 from cvcore.files import reason_of
 from cvcore.training.runs import RunStore
+from cvcore.transfer.class_names import in_one_line
 from cvcore.transfer.sources import FILE, THEIRS
 
 
@@ -35,7 +38,7 @@ def predict(options: argparse.Namespace) -> int:
     second = _second_names(options, looker)
     from cvcore.data.files.decode import Unusable
 
-    rows, refused = [], {}
+    rows, refused, drawn = [], {}, set()
     for path in map(Path, dict.fromkeys(files)):
         try:
             picture, top, box, seconds = looker.look(path)
@@ -43,8 +46,11 @@ def predict(options: argparse.Namespace) -> int:
             refused[str(path)] = str(reason)
             continue
         rows.append(_row(path, top, second, seconds))
-        if options.draw:
-            rows[-1]["drawn"] = str(_draw(Path(options.draw), path, looker, picture, rows[-1]["top"], box))
+        if options.draw is not None:
+            file = _free(Path(options.draw), path, looker, drawn)
+            drawn.add(file)
+            _draw(file, picture, rows[-1]["top"], box)
+            rows[-1]["drawn"] = str(file)
     _print(options, looker, rows, refused)
     return 2 if refused else 0
 
@@ -70,8 +76,8 @@ def _looker(name: str, store: RunStore) -> Looker:
 
         try:
             zoo.find(name)
-        except ModelError:
-            store.find(name)  # raises the nearest names of runs
+        except ModelError as error:
+            raise _unknown(name, store) from error
     from cvcore.data.files.decode import open_image
     from cvcore.transfer.pretrained import load
 
@@ -83,6 +89,17 @@ def _looker(name: str, store: RunStore) -> Looker:
         return picture, seen.top, seen.box, seen.median
 
     return Looker(network.label, {"weights": network.key}, network.classes, look)
+
+
+def _unknown(name: str, store: RunStore) -> ConfigError:
+    """What to say of a name that is neither a run nor a network."""
+    from cvcore.models import zoo
+
+    known = [each.run_id for each in store.list()]
+    known += [each.name for each in (*zoo.own_models(), *zoo.torchvision_models())]
+    near = difflib.get_close_matches(name, known, n=3)
+    meant = f" (did you mean {' or '.join(near)}?)" if near else ""
+    return ConfigError(f"unknown run or network {name[:80]!r}{meant}: see `runs`, `models` and `weights`")
 
 
 def _of_run(name: str, store: RunStore) -> Looker:
@@ -102,7 +119,7 @@ def _of_run(name: str, store: RunStore) -> Looker:
 
 def _second_names(options: argparse.Namespace, looker: Looker) -> Sequence[str]:
     """The names in the file that --names gives, by class; none where it gives none."""
-    if not options.names:
+    if options.names is None:
         return ()
     from cvcore.transfer.class_names import read_names_file
 
@@ -116,25 +133,28 @@ def _row(path: Path, top: Sequence, second: Sequence[str], seconds: float | None
     return {"path": str(path), "top": classes, **({"seconds": seconds} if seconds is not None else {})}
 
 
-def _draw(folder: Path, path: Path, looker: Looker, picture, top: list[dict[str, Any]], box) -> Path:
-    """The file in `folder` that was written: the picture with its names on it."""
+def _free(folder: Path, path: Path, looker: Looker, drawn: set[Path]) -> Path:
+    """A file in `folder` for the picture in `path`, none of those that were `drawn` before."""
+    stem = f"{path.stem}-{re.sub(r'[^A-Za-z0-9.-]+', '-', looker.label)}"
+    places = (folder / (f"{stem}-{number}.svg" if number else f"{stem}.svg") for number in itertools.count())
+    return next(each for each in places if each not in drawn)
+
+
+def _draw(file: Path, picture, top: list[dict[str, Any]], box) -> None:
+    """Write the picture with its names on it."""
     from cvcore.plots.named import Line, named_picture
 
     lines = [Line(each["class"], each.get("second_name", ""), each["probability"]) for each in top]
-    network = re.sub(r"[^A-Za-z0-9.-]+", "-", looker.label)
-    place = f"{path.resolve().parent.name}-{path.stem}"  # Cat/1.jpg and Dog/1.jpg are two files
-    file = folder / f"{place}-{network}.svg"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(named_picture(picture, lines, box), encoding="utf-8")
     except OSError as error:
         raise DataError(f"{file} cannot be written ({reason_of(error)}): give another folder with --draw") from error
-    return file
 
 
 def _print(options: argparse.Namespace, looker: Looker, rows: list[dict], refused: dict[str, str]) -> None:
     for path, reason in refused.items():
-        print(f"cvcore: {path}: {reason}; give a JPEG, PNG, WebP, TIFF, BMP, PPM or GIF", file=sys.stderr)
+        print(f"cvcore: {in_one_line(path)}: {reason}; give a JPEG, PNG, WebP, TIFF, BMP, PPM or GIF", file=sys.stderr)
     if options.json:
         told = [{"path": path, "reason": reason} for path, reason in refused.items()]
         print_json({**looker.told, "predictions": rows, "refused": told})
@@ -145,6 +165,6 @@ def _print(options: argparse.Namespace, looker: Looker, rows: list[dict], refuse
             for each in row["top"]
         ]
         took = f"  [{1000 * row['seconds']:.0f} ms]" if "seconds" in row else ""
-        say(f"{row['path']}  {'  '.join(names)}{took}")
+        say(f"{in_one_line(row['path'])}  {'  '.join(names)}{took}")
         if "drawn" in row:
-            say(f"  drawn: {row['drawn']}")
+            say(f"  drawn: {in_one_line(row['drawn'])}")

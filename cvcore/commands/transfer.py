@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from cvcore.commands.stores import store_of
 from cvcore.commands.terminal import Progress, print_json, say, silent
 from cvcore.commands.training import device_setting, epoch_line
-from cvcore.config import RunConfig, TrainConfig, TransferConfig
+from cvcore.config import RunConfig, TrainConfig, TransferConfig, parse_config
 from cvcore.data import catalog
 from cvcore.errors import ConfigError
 from cvcore.models import zoo
@@ -26,18 +26,27 @@ def transfer(options: argparse.Namespace) -> int:
     keys = [each.strip() for each in options.strategies.split(",") if each.strip()]
     if not keys:
         raise ConfigError(f"strategies: given none; choose some of {', '.join(each.key for each in ways.WAYS)}")
-    asked = _comparison(options, store)
+    for key in keys:
+        ways.way(key)  # a slip of the pen is told first
+    asked = _comparison(options, store, needs_weights=set(keys) != {ways.SCRATCH})
     configs = {key: asked.config(key) for key in dict.fromkeys(keys)}
     device_setting(options.device)
     data = asked.data
     with Progress(f"reading {data['name']}", "images") as progress:
         catalog.open_dataset(data["name"], data.get("size", 0), data.get("fit", "crop"), progress)
-    if options.preflight or options.within is not None:
-        predicted = _predicted(configs, store)
-        if options.preflight:
-            return _show(predicted, options)
-        _refuse_above(options.within, predicted)
+    if options.preflight:
+        return _show(_predicted(configs, store), options)
+    if options.within is not None:
+        _refuse_above(options.within, _predicted(_untrained(configs, store, options), store))
     return _train(configs, asked, store, options)
+
+
+def _untrained(configs: dict[str, RunConfig], store: RunStore, options: argparse.Namespace) -> dict[str, RunConfig]:
+    """Those that the cache will not answer."""
+    from cvcore.training.check import checked
+
+    runs = {key: store.get(checked(config, store).run_id()) for key, config in configs.items()}
+    return {key: config for key, config in configs.items() if options.fresh or not runs[key] or not runs[key].ended}
 
 
 def _predicted(configs: dict[str, RunConfig], store: RunStore) -> "dict[str, Preflight]":
@@ -73,22 +82,27 @@ def _show(predicted: "dict[str, Preflight]", options: argparse.Namespace) -> int
 
 def _refuse_above(seconds: float, predicted: "dict[str, Preflight]") -> None:
     """Raises ConfigError where one of them is predicted to take longer."""
+    if not 0 < seconds < float("inf"):
+        raise ConfigError(f"within: given {seconds:g}, it should be a number of seconds above 0")
     for key, found in predicted.items():
         if found.seconds_in_all > seconds:
             raise ConfigError(
-                f"strategies: {key} is predicted to take {found.seconds_in_all:,.0f} s, more than {seconds:g} s: leave "
+                f"strategies: {key} is predicted to take {found.seconds_in_all:.3g} s, more than {seconds:g} s: leave "
                 "it out, or choose fewer epochs, fewer or smaller images, or a smaller network"
             )
 
 
-def _comparison(options: argparse.Namespace, store: RunStore) -> ways.Comparison:
+def _comparison(options: argparse.Namespace, store: RunStore, needs_weights: bool) -> ways.Comparison:
     given = vars(options)
     backbone = zoo.find(options.backbone).name
-    source = ways.resolved(options.weights, backbone, store)
+    bundled = options.weights in ways.BUNDLED  # says nothing of how images are prepared
+    source = ways.resolved(options.weights, backbone, store) if needs_weights or not bundled else ""
     data = ways.usual_data(catalog.resolve(options.data), options.per_class, options.seed, source, backbone)
     if "size" in given:
         data.pop("fit", None)  # what is cropped off belongs to the usual size
     data |= {name: given[name] for name in ("size", "fit", "normalize") if name in given}
+    plain = parse_config({"data": data, "model": {"name": backbone}}).data  # a command line gives texts
+    data = plain.model_dump(exclude={"fingerprint"})
     train = {**ways.usual_training(data, options.seed), **_given(given, TrainConfig)}
     return ways.Comparison(data, backbone, source, train, _given(given, TransferConfig))
 

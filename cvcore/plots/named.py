@@ -11,6 +11,7 @@ from html import escape
 from PIL import Image
 
 from cvcore.plots.style import ACCENT
+from cvcore.transfer.class_names import in_one_line
 
 SIDE = 640  # units of the longer side of a picture; text is drawn in the same units
 NARROWEST = 440  # room for a name and a number
@@ -68,14 +69,14 @@ def _as_jpeg(picture: Image.Image, width: int, height: int) -> str:
 def _frame(box: tuple[float, float, float, float], left: float, width: int, height: int) -> str:
     x, y = left + box[0] * width, box[1] * height
     across, down = (box[2] - box[0]) * width, (box[3] - box[1]) * height
-    size = f'x="{x + 1:.1f}" y="{y + 1:.1f}" width="{across - 2:.1f}" height="{down - 2:.1f}"'
+    size = f'x="{x + 1:.1f}" y="{y + 1:.1f}" width="{max(across - 2, 0):.1f}" height="{max(down - 2, 0):.1f}"'
     return f'<rect {size} fill="none" stroke="#fff" stroke-opacity=".8" stroke-width="2" stroke-dasharray="6 5"/>'
 
 
 def _line(line: Line, top: float, across: int) -> str:
     room = across - 2 * MARGIN
     base, number = top + LINE / 2 + SIZE * 0.36, f"{line.probability:.1%}" if line.probability >= 0.001 else "< 0.1%"
-    told = f"{line.name} · {line.second}" if line.second else line.name
+    told = in_one_line(f"{line.name} · {line.second}" if line.second else line.name)
     return (
         f'<rect x="{MARGIN}" y="{top + 3:g}" width="{room * line.probability:.1f}" height="{LINE - 6}" rx="4" '
         f'fill="{ACCENT}" fill-opacity=".85"/>'

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 # and on white
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
 ACCENT = CATEGORIES[0]
+YELLOW = "#F0E442"  # the seventh of Okabe and Ito: pale on white, where six are not enough
 NEUTRAL = "#8A8F98"  # of what others are set against, in light and dark
 GRID = "rgba(138, 143, 152, 0.22)"
 

@@ -7,12 +7,14 @@ page by page, when they are asked for again: at every layer of every batch of ph
 
 import ctypes
 import platform
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # numbers of glibc's mallopt
 KEPT = {MMAP_THRESHOLD: 1 << 30, TRIM_THRESHOLD: (1 << 31) - 1}  # bytes: smaller blocks, and less than that, are kept
 USUAL = {MMAP_THRESHOLD: 32 << 20, TRIM_THRESHOLD: 64 << 20}  # what glibc itself comes to with large blocks
+_blocks, _lock = 0, threading.Lock()  # how many are open: the last one gives back
 
 
 @contextmanager
@@ -22,11 +24,19 @@ def freed_memory_kept() -> Iterator[None]:
         yield
         return
     libc = ctypes.CDLL(None)
-    for number, value in KEPT.items():
-        libc.mallopt(number, value)
+    _count(1, libc)
     try:
         yield
     finally:
-        for number, value in USUAL.items():
+        _count(-1, libc)
+
+
+def _count(change: int, libc: ctypes.CDLL) -> None:
+    """Open or close a block."""
+    global _blocks
+    with _lock:
+        _blocks += change
+        for number, value in (KEPT if _blocks else USUAL).items():
             libc.mallopt(number, value)
-        libc.malloc_trim(0)
+        if not _blocks:
+            libc.malloc_trim(0)

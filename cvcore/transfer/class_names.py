@@ -1,7 +1,6 @@
 """Names of classes in another language, from a file that somebody gives."""
 
 import json
-import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +32,8 @@ def read_names(content: bytes, file: str, classes: int) -> tuple[str, ...]:
         text = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
         raise _refused(file, classes, "it is no text in UTF-8") from error
-    names = _of_json(text, file, classes) if text.startswith(("[", "{")) else text.splitlines()
-    names = [_plain(name) for name in names]
+    names = _of_json(text, file, classes) if text.startswith(("[", "{")) else text.split("\n")
+    names = [in_one_line(name)[:LONGEST] for name in names]
     if len(names) != classes:
         raise _refused(file, classes, f"it holds {len(names):,}")
     if empty := [number for number, name in enumerate(names) if not name]:
@@ -58,10 +57,10 @@ def _of_json(text: str, file: str, classes: int) -> list[Any]:
     return names
 
 
-def _plain(name: str) -> str:
-    """`name` in one line, without characters that cannot be seen."""
-    shown = "".join(" " if char.isspace() else char for char in name if unicodedata.category(char)[0] != "C")
-    return " ".join(shown.split())[:LONGEST]
+def in_one_line(text: str) -> str:
+    """`text` in one line, without characters that cannot be seen, or that no file of XML may hold."""
+    shown = "".join(" " if char.isspace() else char for char in text if char.isspace() or char.isprintable())
+    return " ".join(shown.split())
 
 
 def _refused(file: str, classes: int, cause: str) -> DataError:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from cvcore.data.files.decode import without_ends
 from cvcore.errors import ModelError
 from cvcore.models import zoo
 from cvcore.training.device import choose_device
@@ -64,7 +65,7 @@ class Pretrained:
 
     def look(self, picture: Image.Image) -> Sight:
         """What the network says of a picture of any size, grey or in colour."""
-        tensor = self._transform(picture.convert("RGB"))
+        tensor = self._transform(without_ends(picture.convert("RGB")))
         batch = tensor[None].to(self.device)
         times = []
         with torch.inference_mode():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BUNDLED = ("glyphs", "shapes")  # sets that a bundled backbone has learnt
 BACKBONE = "bn-cnn"  # the network of the bundled backbones
-SCRATCH, DEEPEN = "scratch", "deepen"
+SCRATCH, MOVING, DEEPEN = "scratch", "frozen-moving", "deepen"
 MOST_AT_ONCE = 20  # images of a batch, where there are only a few of each class
 
 
@@ -34,6 +34,7 @@ WAYS = (
     Way(SCRATCH, "From scratch", "Random first weights: the network knows nothing."),
     Way("features", "Cached features", "The backbone runs once over the images; a new head learns from what it gave."),
     Way("frozen", "Frozen", "The backbone stays as it came, and runs in every epoch; only a new head learns."),
+    Way(MOVING, "Frozen, moving", "As Frozen, but BatchNorm's means and variances follow the new images."),
     Way("finetune", "Fine-tuned", "The learnt weights are the start; everything learns alike."),
     Way("discriminative", "Discriminative", "Everything learns, the backbone ten times more slowly than the head."),
     Way("warmup-finetune", "Warm-up", "The head learns alone first; then everything does, more slowly."),
@@ -76,8 +77,10 @@ class Comparison:
             return parse_config(values)
         if not self.source:
             raise ConfigError(f"strategies: given {key}, which needs weights; give --weights, or scratch alone")
-        taken = {name: value for name, value in self.transfer.items() if key in STRATEGIES_WITH.get(name, (key,))}
-        return parse_config({**values, "transfer": {"source": self.source, "strategy": key, **taken}})
+        strategy = "frozen" if key == MOVING else key
+        taken = {name: self.transfer[name] for name in self.transfer if _has(strategy, name)}
+        taken |= {"statistics": "moving"} if key == MOVING else {}
+        return parse_config({**values, "transfer": {"source": self.source, "strategy": strategy, **taken}})
 
     def on(self, seed: int, **images: Any) -> "Comparison":
         """The same comparison with another seed, which draws other images too, and other settings of the `images`, such
@@ -89,6 +92,11 @@ class Comparison:
         usual = usual_training(counted, seed)
         batch = {name: usual[name] for name in ("batch_size",) if name in usual}
         return replace(self, data=data, train={**self.train, **batch, "seed": seed})
+
+
+def _has(strategy: str, setting: str) -> bool:
+    """Whether a setting of a transfer belongs to the strategy."""
+    return strategy in STRATEGIES_WITH.get(setting, (strategy,))
 
 
 def _cropped_alike(data: dict[str, Any], size: int) -> dict[str, str]:

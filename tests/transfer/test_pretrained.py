@@ -78,6 +78,11 @@ class TestLook:
         sight = pretrained.load(KEY).look(Image.new("L", (20, 9), 128))
         assert sight.tensor.shape == (3, 224, 224) and len(sight.top) == 5
 
+    @pytest.mark.parametrize("size", [(60_000, 1), (1, 5_000), (1, 1)])
+    def test_a_line_of_pixels_is_not_scaled_up_to_billions(self, hub, size):
+        sight = pretrained.load(KEY).look(Image.new("RGB", size, "red"))
+        assert sight.tensor.shape == (3, 224, 224)
+
     def test_a_network_by_its_name_takes_the_weights_that_are_here(self, hub):
         assert pretrained.load("mobilenet_v2").key == KEY  # V2 is recommended, and not here
 
@@ -146,6 +151,13 @@ class TestPicture:
         svg = ElementTree.fromstring(named_picture(Image.new("L", (640, 100)), [Line("a", "", 0.5)] * 5))
         assert float(svg.get("height")) == 100 + 5 * 32 + 14
 
+    def test_whatever_a_class_is_called(self):
+        for box in (None, (0.0, 0.0, 1.0, 1.0)):
+            svg = named_picture(Image.new("RGB", (5_000, 3)), [Line("a\x01b\ufffe\ud800<\n&", "", 0.5)], box)
+            root = ElementTree.fromstring(svg)
+            assert next(root.iter("{http://www.w3.org/2000/svg}text")).text == "ab< &"
+            assert all(float(each.get("height")) >= 0 for each in root.iter("{http://www.w3.org/2000/svg}rect"))
+
     def test_wide_signs_need_more_room(self):
         assert cut("虎" * 40, 19 * 20) == "虎" * 19 + "…"
         assert cut("short", 200) == "short"
@@ -173,6 +185,17 @@ class TestCommand:
 
     def test_pictures_are_asked_for(self, capsys):
         assert "given no picture for vgg16" in refused(capsys, "predict", "vgg16")
+
+    def test_pictures_of_one_name_are_drawn_into_files_of_their_own(self, hub, photo, tmp_path, capsys):
+        (tmp_path / "a").mkdir()
+        other = tmp_path / "a" / "photo.jpg"
+        Image.open(photo).save(other)
+        told = run_json(capsys, "predict", "mobilenet_v2", str(photo), str(other), "--draw", str(tmp_path / "drawn"))
+        drawn = {row["drawn"] for row in told["predictions"]}
+        assert drawn == {str(path) for path in (tmp_path / "drawn").iterdir()} and len(drawn) == 2
+
+    def test_a_name_that_is_neither_run_nor_network(self, capsys):
+        assert "unknown run or network 'vgg61' (did you mean vgg" in refused(capsys, "predict", "vgg61", "a.jpg")
 
     def test_names_that_are_too_few(self, hub, photo, tmp_path, capsys):
         (tmp_path / "few.txt").write_text("one\ntwo")

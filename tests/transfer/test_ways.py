@@ -37,6 +37,7 @@ def test_a_setting_goes_to_those_that_have_use_for_it(runs):
     assert {key: (each.factor, each.unfreeze) for key, each in told.items()} == {
         "features": (0.1, 1),
         "frozen": (0.1, 1),
+        "frozen-moving": (0.1, 1),
         "finetune": (0.1, 1),
         "discriminative": (0.5, 1),
         "warmup-finetune": (0.5, 3),
@@ -67,6 +68,8 @@ class TestDrift:
             assert [each.block for each in moved] == ["stage1", "stage2", "stage3", "head"]
             assert largest(moved) == 0.0
             assert moved[-1].largest > 0
+        moved = drift(trained(runs, comparison.config("frozen-moving")), runs)
+        assert max(each.largest for each in moved[:-1]) == 0.0 < min(each.statistics for each in moved[:-1])
         assert difference(trained(runs, comparison.config("features")), runs) == (256, pytest.approx(0, abs=1e-5))
 
     def test_it_is_the_largest_change_by_hand(self, runs, comparison):
@@ -169,6 +172,13 @@ class TestCommand:
         assert again["results"][0]["cached"]
         assert again["results"][0]["run_id"] == features["run_id"]
 
+    def test_images_of_another_size_and_what_is_trained_takes_no_time(self, capsys):
+        asked = ["--data", "digits", "--per-class", "2", "--epochs", "1", "--strategies", "scratch", "--size", "20"]
+        told = run_json(capsys, "transfer", *asked)["results"][0]
+        assert told["status"] == "done"
+        again = run_json(capsys, "transfer", *asked, "--within", "0.000001")["results"][0]
+        assert again["cached"] and again["run_id"] == told["run_id"]
+
     def test_what_each_would_take_is_told_before(self, capsys, runs):
         asked = ["--data", "digits", "--per-class", "2", "--seed", "7", "--epochs", "4"]
         asked += ["--strategies", "features,warmup-finetune"]
@@ -181,6 +191,8 @@ class TestCommand:
             assert each["seconds_in_all"] == pytest.approx(4 * each["seconds_per_epoch"] + once)
         refusal = refused(capsys, "transfer", *asked, "--within", "0.001")
         assert "features is predicted to take" in refusal and "leave it out" in refusal
+        for given in ("nan", "-1", "inf"):
+            assert "within: given" in refused(capsys, "transfer", *asked, "--within", given)
         assert not [run for run in runs.list() if not run.shipped]
 
     @pytest.mark.parametrize(
@@ -190,6 +202,8 @@ class TestCommand:
             (["--weights", "none", "--strategies", "features"], "which needs weights"),
             (["--weights", "nothing"], "unknown run 'nothing'"),
             (["--per-class", "many"], "per-class"),
+            (["--size", "20", "--fit", "crop-8"], "fit: given crop-8 with the size 20"),
+            (["--weights", "nothing", "--strategies", "bogus"], "unknown strategy 'bogus'"),
             (["--seed", "-1"], "split_seed: given -1"),
             (["--backbone", "resnet19"], "unknown model 'resnet19'"),
             (["--head", "longer"], "head: given 'longer'"),

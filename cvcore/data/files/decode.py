@@ -266,12 +266,18 @@ def to_array(picture: Image.Image, form: Form) -> np.ndarray:
     return pixels[None] if form.channels == 1 else pixels.transpose(2, 0, 1)
 
 
-def _cropped(picture: Image.Image, form: Form) -> Image.Image:
+def without_ends(picture: Image.Image) -> Image.Image:
+    """The middle of a picture that is longer than 20 times its width: a line of pixels would be scaled up to billions
+    before it is cropped."""
     long, short = max(picture.size), min(picture.size)
-    if long > 20 * short:  # a line of pixels would be scaled up to billions before it is cropped
-        cut = (long - 20 * short) // 2
-        box = (cut, 0, long - cut, short) if picture.width == long else (0, cut, short, long - cut)
-        picture = picture.crop(box)
+    if long <= 20 * short:
+        return picture
+    cut = (long - 20 * short) // 2
+    return picture.crop((cut, 0, long - cut, short) if picture.width == long else (0, cut, short, long - cut))
+
+
+def _cropped(picture: Image.Image, form: Form) -> Image.Image:
+    picture = without_ends(picture)
     scale = form.margin * max(form.width / picture.width, form.height / picture.height)
     # the side that decides is met exactly, the other is cut off to a whole pixel, as torchvision's Resize does it
     width = max(form.width, int(picture.width * scale + 1e-6))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from cvcore.config import RunConfig
-from cvcore.plots.style import CATEGORIES, NEUTRAL
+from cvcore.plots.style import CATEGORIES, NEUTRAL, YELLOW
 from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
@@ -13,6 +13,22 @@ from cvcore.ui.runs import store
 
 Key = TypeVar("Key")
 TITLES = {each.key: each.title for each in ways.WAYS}
+# grey is the network that reuses nothing; Deepened never stands beside Fine-tuned
+COLOURS = {
+    TITLES[key]: colour
+    for key, colour in {
+        ways.SCRATCH: NEUTRAL,
+        **dict(
+            zip(
+                ("features", "frozen", "finetune", "discriminative", "warmup-finetune", "gradual"),
+                CATEGORIES,
+                strict=True,
+            )
+        ),
+        ways.MOVING: YELLOW,
+        ways.DEEPEN: CATEGORIES[2],
+    }.items()
+}
 
 
 @dataclass(frozen=True)
@@ -42,12 +58,8 @@ def runs_of(configs: Mapping[Key, RunConfig]) -> dict[Key, Run]:
 
 def colour_of_way(title: str) -> str:
     """The colour that a strategy has in all sections: other images make other runs, and it is the strategy that is
-    looked at. Grey is the network that reuses nothing; Deepened never stands beside Fine-tuned, and shares its colour.
-    """
-    if title == TITLES[ways.SCRATCH]:
-        return NEUTRAL
-    title = TITLES["finetune"] if title == TITLES[ways.DEEPEN] else title
-    return CATEGORIES[list(TITLES.values()).index(title) - 1]
+    looked at."""
+    return COLOURS[title]
 
 
 def colours_of(runs: Mapping[str, Run]) -> dict[str, str]:

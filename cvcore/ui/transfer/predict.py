@@ -15,7 +15,7 @@ from cvcore.plots.named import Line, named_picture
 from cvcore.ui import data as ui_data
 from cvcore.ui import uploads
 from cvcore.ui.datasets import originals
-from cvcore.ui.frame import chart, escaped, is_dark, metric_row
+from cvcore.ui.frame import chart, errors_as_lines, escaped, is_dark, metric_row
 from cvcore.ui.numbers import short
 from cvcore.ui.transfer.backbones import add, fetch
 
@@ -203,7 +203,9 @@ def _second_names() -> tuple[str, ...]:
     from cvcore.transfer.class_names import read_names
     from cvcore.transfer.published import IMAGENET_CLASSES
 
-    return read_names(file.getvalue(), file.name, IMAGENET_CLASSES)
+    with errors_as_lines():  # the names that are known stay
+        return read_names(file.getvalue(), file.name, IMAGENET_CLASSES)
+    return ()
 
 
 # --- what is said of them --------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ def _row(title: str, run: Run) -> dict:
     params = run.size.get("params")
     return {
         "strategy": title,
-        "status": run.status,
+        "status": run.status if run.ended else "in progress",  # drawn again when it ends
         "test": 100 * run.end["test"]["acc"] if run.status == "done" else None,
         "features": run.told.get("features", {}).get("seconds"),
         "train": sum(epoch.seconds for epoch in run.history) if run.ended and run.history else None,
