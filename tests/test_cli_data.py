@@ -112,7 +112,7 @@ def test_text_for_people_names_what_is_wrong(capsys, folder):
         ([""], "unknown data set ''"),
         (["digits", "--size", "0.5"], "size: given '0.5'"),
         (["digits", "--size", "5000"], "size: given '5000'"),
-        (["digits", "--fit", "zoom"], "fit: given 'zoom', it should be 'crop' or 'stretch'"),
+        (["digits", "--fit", "zoom"], "fit: given 'zoom', it should be crop, stretch, or crop-256"),
         (["digits", "--report", "x.csv"], "digits has no report on files"),
     ],
 )
