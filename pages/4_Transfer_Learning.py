@@ -15,6 +15,7 @@ from cvcore.training.run import Run
 from cvcore.transfer import ways
 from cvcore.ui import data as ui_data
 from cvcore.ui.frame import TRAINING, errors_as_lines, frame, link
+from cvcore.ui.live_curves import watch
 from cvcore.ui.runs import make_ready, store, submit
 from cvcore.ui.transfer import estimate, predict
 from cvcore.ui.transfer.backbones import backbones
@@ -132,6 +133,8 @@ def show_sections(look: Look) -> None:
         help="Ways to look at the same strategies.",
         wrap=True,
     )
+    if section != "Results":
+        watch([run.run_id for run in look.runs.values()])
     with errors_as_lines():
         module = importlib.import_module(f"cvcore.ui.transfer.{SECTIONS[section]}")
         module.show(look)

@@ -17,6 +17,7 @@ from cvcore.ui.numbers import duration, short
 from cvcore.ui.runs import colours, label, store, submit
 
 TICK = 0.3  # seconds between two looks at runs that train
+WATCH = 1.0  # seconds between two looks at runs that train and are not shown
 REDRAW = 1.5  # seconds between two changes of a plot that grows: every change mounts it anew
 STOP_BUTTONS = (
     (
@@ -41,6 +42,18 @@ def live_curves(
     st.fragment(_guarded_live_curves, run_every=None if all(ended) else TICK)(
         tuple(run_ids), names or {}, colour or colours(run_ids), ended
     )
+
+
+def watch(run_ids: Sequence[str]) -> None:
+    """Draw the page again whenever one of these runs ends; where `live_curves` shows them, it does that."""
+    ended = [run.ended for run in _present(run_ids)]
+    if not all(ended):
+        st.fragment(_rerun_when_changed, run_every=WATCH)(tuple(run_ids), ended)
+
+
+def _rerun_when_changed(run_ids: tuple[str, ...], had_ended: list[bool]) -> None:
+    if [run.ended for run in _present(run_ids)] != had_ended:
+        st.rerun()
 
 
 def _guarded_live_curves(
