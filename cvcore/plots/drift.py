@@ -10,27 +10,37 @@ from cvcore.transfer.drift import Drift
 FLOOR = 1e-6  # what did not move at all stands here, since a logarithm has no place for it
 
 
-def moved(runs: Mapping[str, Sequence[Drift]], colours: Sequence[str]) -> go.Figure:
-    """The relative change of each block's weights, from the image to the head, a line for each run."""
+def moved(runs: Mapping[str, Sequence[Drift]], colours: Sequence[str], statistics: bool = False) -> go.Figure:
+    """The relative change of each block's weights, or of its BatchNorm `statistics` where it has some, from the image
+    to the head, a line for each run; the first are the widest, so that those that agree are all seen."""
     figure = go.Figure()
-    for (name, blocks), colour in zip(runs.items(), colours, strict=True):
-        told = [f"{each.relative:.2%}" if each.relative else "not at all" for each in blocks]
+    for below, ((name, blocks), colour) in enumerate(zip(runs.items(), colours, strict=True), start=1 - len(runs)):
+        changes = {
+            short_name(each.block): each.relative_statistics if statistics else each.relative
+            for each in blocks
+            if not statistics or each.relative_statistics is not None
+        }
         figure.add_scatter(
-            x=[short_name(each.block) for each in blocks],
-            y=[max(each.relative, FLOOR) for each in blocks],
+            x=list(changes),
+            y=[max(change, FLOOR) for change in changes.values()],
             name=name,
             mode="lines+markers",
-            line={"color": colour, "width": 2},
-            marker={"size": 8, "symbol": ["circle" if each.relative else "circle-open" for each in blocks]},
-            customdata=told,
+            line={"color": colour, "width": 2 - 1.5 * below},
+            marker={"size": 8 - 3 * below, "symbol": [_symbol(change) for change in changes.values()]},
+            customdata=[f"{change:.2%}" if change else "not at all" for change in changes.values()],
             hovertemplate=f"{name}<br>%{{x}} moved by %{{customdata}}<extra></extra>",
         )
-    styled(figure, x="block, from the image to the head", y="change of the weights (share of their length)", height=380)
+    what = "BatchNorm statistics" if statistics else "weights"
+    styled(figure, x="block, from the image to the head", y=f"change of the {what} (share of their length)", height=380)
     ticks = [FLOOR, 1e-4, 1e-3, 1e-2, 1e-1, 1, 10]
     labels = ["none", "0.01 %", "0.1 %", "1 %", "10 %", "100 %", "1,000 %"]
     figure.update_yaxes(type="log", tickvals=ticks, ticktext=labels)
     figure.update_xaxes(type="category")
     return figure
+
+
+def _symbol(change: float) -> str:
+    return "circle" if change else "circle-open"
 
 
 def short_name(block: str) -> str:

@@ -18,12 +18,14 @@ STATISTICS = ("running_mean", "running_var")
 @dataclass(frozen=True)
 class Drift:
     """How far one block moved: the largest change of a weight, and of a BatchNorm statistic (nothing where there are
-    none); and the length of the change against the length of what was there, `relative`."""
+    none); and the length of the change against the length of what was there, `relative` and, of the statistics,
+    `relative_statistics`."""
 
     block: str
     largest: float
     statistics: float | None
     relative: float
+    relative_statistics: float | None = None
 
 
 def drift(run: Run, store: RunStore) -> list[Drift]:
@@ -52,12 +54,19 @@ def largest(moved: list[Drift]) -> float:
 def _moved(block: str, inside: list[str], first: dict[str, torch.Tensor], last: dict[str, torch.Tensor]) -> Drift:
     changes = {name: (last[name].double() - first[name].double()) for name in inside}
     weights = [name for name in inside if not name.endswith(STATISTICS)]
-    statistics = [changes[name].abs().max().item() for name in inside if name.endswith(STATISTICS)]
-    before = sum(first[name].double().square().sum().item() for name in weights) ** 0.5
-    change = sum(changes[name].square().sum().item() for name in weights) ** 0.5
+    statistics = [name for name in inside if name.endswith(STATISTICS)]
+
+    def largest_of(names: list[str]) -> float:
+        return max((changes[name].abs().max().item() for name in names), default=0.0)
+
+    def relative_of(names: list[str]) -> float:
+        before = sum(first[name].double().square().sum().item() for name in names) ** 0.5
+        return sum(changes[name].square().sum().item() for name in names) ** 0.5 / before if before else 0.0
+
     return Drift(
         block,
-        max((changes[name].abs().max().item() for name in weights), default=0.0),
-        max(statistics) if statistics else None,
-        change / before if before else 0.0,
+        largest_of(weights),
+        largest_of(statistics) if statistics else None,
+        relative_of(weights),
+        relative_of(statistics) if statistics else None,
     )

@@ -70,6 +70,12 @@ class TestDrift:
             assert moved[-1].largest > 0
         moved = drift(trained(runs, comparison.config("frozen-moving")), runs)
         assert max(each.largest for each in moved[:-1]) == 0.0 < min(each.statistics for each in moved[:-1])
+        before = load_weights(runs.find(GLYPHS).path / "best.pt")
+        after = load_weights(trained(runs, comparison.config("frozen-moving")).path / "best.pt")
+        names = [f"stage1.bn.{name}" for name in ("running_mean", "running_var")]  # by hand: |Δ| / |before|
+        change = torch.cat([(after[name] - before[name]).double() for name in names]).norm()
+        share = change / torch.cat([before[name].double() for name in names]).norm()
+        assert moved[0].relative_statistics == pytest.approx(share.item())
         assert difference(trained(runs, comparison.config("features")), runs) == (256, pytest.approx(0, abs=1e-5))
 
     def test_it_is_the_largest_change_by_hand(self, runs, comparison):

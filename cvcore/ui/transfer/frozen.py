@@ -23,15 +23,15 @@ def show(look: Look) -> None:
         return
     with st.spinner("Comparing weights before and after …"):
         moved = {title: _drift(str(run.path), run.end["time"]) for title, run in done.items()}
-    colour = colours_of(look.runs)
-    chart(
-        plots.moved(moved, [colour[run.run_id] for run in done.values()]),
-        key="moved",
-        alt="Change of each block's weights: " + ", ".join(done),
-    )
+    colour = [colours_of(done)[run.run_id] for run in done.values()]
+    left, right = st.columns(2, gap="medium")
+    chart(plots.moved(moved, colour), key="moved", alt=f"Change of each block's weights: {', '.join(done)}", place=left)
+    if any(each.statistics is not None for blocks in moved.values() for each in blocks):
+        alt = f"Change of each block's BatchNorm statistics: {', '.join(done)}"
+        chart(plots.moved(moved, colour, statistics=True), key="moved-statistics", alt=alt, place=right)
     st.caption(
-        "Length of the change of a block's weights against that of those it began with. Open rings: nothing moved. "
-        "A frozen backbone lies flat at “none”, and only its head moves."
+        "Length of the change against that of what a block began with. Open rings: nothing moved. A frozen backbone "
+        "lies flat at “none”, and only its head moves; its BatchNorm's means and variances must lie there, too."
     )
     _numbers(moved)
     for title, run in done.items():
@@ -57,6 +57,7 @@ def _numbers(moved: Mapping[str, list]) -> None:
                     "Largest change of a weight", format="%.2e", help="max |Δ| over the block's weights"
                 ),
                 "relative": None,
+                "relative_statistics": None,
                 "statistics": st.column_config.NumberColumn(
                     "Of a BatchNorm statistic", format="%.2e", help="max |Δ| over running means and variances"
                 ),
