@@ -14,7 +14,7 @@ import cvcore  # noqa: E402, F401 - before torch: it says how OpenMP waits
 
 
 def pytest_collection_modifyitems(config, items):
-    """CI has no time for all of a long sweep: of each test's parameters it takes a sixth, always the same."""
+    """CI has no time for all of a long sweep: of each test's parameters it takes a twelfth, always the same."""
     if not os.environ.get("CI"):
         return
     sweeps: dict[str, list[pytest.Item]] = {}
@@ -23,8 +23,8 @@ def pytest_collection_modifyitems(config, items):
             sweeps.setdefault(item.nodeid.partition("[")[0], []).append(item)
     left_out = set()
     for name, each in sweeps.items():
-        kept = min(len(each), max(4, len(each) // 6))
-        left_out |= set(random.Random(f"a sixth of {name}").sample(each, len(each) - kept))
+        kept = min(len(each), max(3, len(each) // 12))
+        left_out |= set(random.Random(f"a twelfth of {name}").sample(each, len(each) - kept))
     config.hook.pytest_deselected(items=[item for item in items if item in left_out])
     items[:] = [item for item in items if item not in left_out]
 
