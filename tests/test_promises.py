@@ -31,7 +31,7 @@ def test_lenet5_reads_digits_with_the_default_settings(store):
 
 @pytest.mark.sweep
 def test_a_small_cnn_tells_shapes_apart_where_a_linear_model_does_not(store):
-    assert train(store, "shapes", "bn-cnn", epochs=8, lr=0.005, schedule="cosine").end["test"]["acc"] > 0.9
+    assert train(store, "shapes", "bn-cnn", epochs=4, lr=0.005, schedule="cosine").end["test"]["acc"] > 0.9
     assert train(store, "shapes", "perceptron").end["test"]["acc"] < 0.6
 
 

@@ -28,7 +28,7 @@ FEW = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-MANY = settings(FEW, max_examples=40 if os.environ.get("CI") else 250)  # CI has no time for all
+MANY = settings(FEW, max_examples=20 if os.environ.get("CI") else 250)  # CI has no time for all
 
 
 def encoded(kind: str, mode: str) -> bytes:
